@@ -1,0 +1,19 @@
+/* Time. Time-outs, limits and rates use the monotonic clock, never the wall clock (architecture.md 1, rule 7).
+ * On a carrier both are read once a turn: fiber_now() and fiber_wall() in fiber.h; this file reads the OS. */
+#ifndef PLATFORM_CLOCK_H
+#define PLATFORM_CLOCK_H
+
+#include <stdint.h>
+
+#define NS_PER_US UINT64_C(1000)
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
+
+/* Nanoseconds since an arbitrary start; never goes back. */
+uint64_t clock_mono_ns(void);
+/* Nanoseconds since 1970-01-01T00:00:00Z, as the machine believes. */
+uint64_t clock_wall_ns(void);
+/* Microseconds of CPU time of the calling thread. */
+uint64_t clock_thread_cpu_us(void);
+
+#endif

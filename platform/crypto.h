@@ -1,0 +1,67 @@
+/* Hashes, MACs, signatures, keys, random bytes, base64: mbedTLS behind our own names. One of its two files. */
+#ifndef PLATFORM_CRYPTO_H
+#define PLATFORM_CRYPTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/base/arena.h"
+#include "platform/base/err.h"
+#include "platform/base/slice.h"
+
+enum crypto_hash { CRYPTO_MD5, CRYPTO_SHA1, CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512 };
+#define CRYPTO_HASH_MAX 64
+#define CRYPTO_SHA256_BYTES 32
+/* Bytes of the digest. */
+size_t crypto_hash_size(enum crypto_hash h);
+/* out has room for crypto_hash_size(h) bytes. */
+void crypto_hash(enum crypto_hash h, struct slice data, uint8_t *out);
+void crypto_hmac(enum crypto_hash h, struct slice key, struct slice data, uint8_t *out);
+static inline void crypto_sha256(struct slice data, uint8_t out[CRYPTO_SHA256_BYTES])
+{
+    crypto_hash(CRYPTO_SHA256, data, out);
+}
+/* Running SHA-256 (state in place, no allocation). */
+struct crypto_sha256_ctx { _Alignas(16) unsigned char opaque[256]; };
+void crypto_sha256_begin(struct crypto_sha256_ctx *c);
+void crypto_sha256_add(struct crypto_sha256_ctx *c, const void *p, size_t n);
+void crypto_sha256_end(struct crypto_sha256_ctx *c, uint8_t out[CRYPTO_SHA256_BYTES]);
+
+/* Equal in time that does not depend on the content. */
+bool crypto_equal(const void *a, const void *b, size_t n);
+/* n random bytes of the system's generator; aborts when there is none. */
+void crypto_random(void *out, size_t n);
+
+/* Lower-case hex; out has 2*n bytes, no terminator. */
+void crypto_hex(const uint8_t *p, size_t n, char *out);
+/* RFC 4648 base64 (4) and base64url without padding (5). Results in the arena; decode: p == NULL on bad input. */
+struct slice crypto_base64(struct arena *a, struct slice data);
+struct slice crypto_base64url(struct arena *a, struct slice data);
+struct slice crypto_base64_decode(struct arena *a, struct slice text);
+struct slice crypto_base64url_decode(struct arena *a, struct slice text);
+
+/* ---- signature keys ---- */
+/* Algorithms of sync.md (d2): "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha256". */
+struct crypto_key; /* a public key, or a pair */
+/* A new P-256 pair. */
+bool crypto_key_generate(struct crypto_key **out, struct err *err);
+/* PEM of the pair (PKCS#8 or SEC1) / of the public part (SubjectPublicKeyInfo). */
+bool crypto_key_private_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err);
+bool crypto_key_public_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err);
+/* DER SubjectPublicKeyInfo. */
+bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct slice *der, struct err *err);
+/* Read a PEM or DER key, private or public. */
+bool crypto_key_read(struct crypto_key **out, struct slice pem_or_der, struct err *err);
+bool crypto_key_is_private(const struct crypto_key *k);
+const char *crypto_key_alg(const struct crypto_key *k);
+void crypto_key_free(struct crypto_key *k);
+/* DER signature over the bytes by the key's algorithm (deterministic ECDSA, RFC 6979). */
+bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a, struct slice *signature, struct err *err);
+bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice signature);
+
+/* ---- certificates ---- */
+/* A self-signed P-256 certificate for the given names (DNS names and addresses), valid from now - 1 day for days. */
+bool crypto_self_signed(struct arena *a, const struct slice *names, size_t n, unsigned days,
+                        struct slice *certificate_pem, struct slice *key_pem, struct err *err);
+
+#endif

@@ -1,0 +1,58 @@
+/* libcurl: everything that is HTTP but not the data path (sync, later send-request, JWKS, telemetry). One thread with the multi
+ * interface; callers wait: a fiber sleeps, a plain thread blocks. The only file that includes curl. */
+#ifndef PLATFORM_HTTP_CLIENT_H
+#define PLATFORM_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/base/arena.h"
+#include "platform/base/err.h"
+#include "platform/base/slice.h"
+#include "platform/http.h"
+
+struct tls_trust;
+
+bool http_client_start(struct tls_trust *trust, struct err *err);
+void http_client_stop(void);
+
+enum http_client_failure {
+    HTTP_CLIENT_OK,
+    HTTP_CLIENT_CONNECT, /* name, refused, unreachable, reset before an answer */
+    HTTP_CLIENT_TLS,
+    HTTP_CLIENT_TIMEOUT, /* connect, total or low speed */
+    HTTP_CLIENT_CUT,     /* the body ended early */
+    HTTP_CLIENT_SINK,    /* the sink refused the body */
+    HTTP_CLIENT_OTHER,
+};
+
+/* Body bytes as they arrive, on the client's thread; false ends the transfer (HTTP_CLIENT_SINK). */
+typedef bool http_client_sink(void *arg, const char *p, size_t n);
+
+struct http_client_request {
+    struct slice method;              /* empty: GET */
+    const char *url;
+    const struct http_fields *fields; /* may be NULL */
+    struct slice body;
+    http_client_sink *sink;           /* NULL: the body goes to result.body, at most max_body bytes */
+    void *sink_arg;
+    size_t max_body;
+    uint64_t connect_ms, total_ms;    /* 0: 10 s, none */
+    uint64_t low_speed_bytes, low_speed_s; /* abort below this rate for so long; 0: off */
+    bool skip_verify;                 /* testing only: config.service.endpoint.disableCertificateValidation */
+    bool follow_redirects;
+};
+
+struct http_client_result {
+    enum http_client_failure failure;
+    char message[256];           /* when failed */
+    int status;
+    struct http_fields fields;   /* of the final answer, in the arena */
+    struct slice body;
+    uint64_t body_bytes;         /* received, sink included */
+};
+
+/* Perform the exchange and wait for its end. Text of the result is in arena a. True when an HTTP answer came (any status) whole. */
+bool http_client_perform(const struct http_client_request *request, struct arena *a, struct http_client_result *result);
+
+#endif
