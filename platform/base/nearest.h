@@ -1,0 +1,17 @@
+/* "Did you mean": the name of a list that is closest to one that is unknown. */
+#ifndef PLATFORM_BASE_NEAREST_H
+#define PLATFORM_BASE_NEAREST_H
+
+#include <stddef.h>
+
+#include "platform/base/slice.h"
+
+/* Edit distance (insert, delete, replace, swap of neighbours; ASCII case ignored), counted up to NEAREST_FAR. */
+#define NEAREST_FAR 64u
+unsigned nearest_distance(struct slice a, struct slice b);
+
+/* Index of the closest of n names, or -1 when none is close enough to be a typing error
+ * (distance at most a third of the length, at least 1). name_at(list, i) gives name i. */
+ptrdiff_t nearest_find(struct slice wanted, const void *list, size_t n, struct slice (*name_at)(const void *list, size_t i));
+
+#endif
