@@ -13,6 +13,9 @@ struct stream;
 struct stream_ops {
     /* As sock_recv: never waits. EAGAIN when nothing is there. */
     ssize_t (*recv)(struct stream *s, void *buf, size_t n);
+    /* As sock_send: never waits. Bytes taken (> 0, maybe not all), or -1 with EAGAIN: wait for writable, then call again with
+     * the same bytes first (TLS has a record under way). For exchanges that read and write at once. */
+    ssize_t (*send)(struct stream *s, const struct iovec *iov, int n);
     /* Waits: all bytes or false with errno. idle_ms is the time allowed without progress. */
     bool (*write_all)(struct stream *s, struct iovec *iov, int n, uint64_t idle_ms);
     /* Bytes decoded but not yet read (TLS); recv would answer at once. */
@@ -43,6 +46,11 @@ static inline ssize_t stream_recv(struct stream *s, void *buf, size_t n)
 
 /* Waits until the deadline: bytes, 0 at the end, -1 with ETIMEDOUT, ECANCELED or the socket's error. */
 ssize_t stream_read(struct stream *s, void *buf, size_t n, uint64_t deadline);
+
+static inline ssize_t stream_send(struct stream *s, const struct iovec *iov, int n)
+{
+    return s->ops->send(s, iov, n);
+}
 
 static inline bool stream_write_all(struct stream *s, struct iovec *iov, int n, uint64_t idle_ms)
 {
