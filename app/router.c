@@ -1,0 +1,583 @@
+/* Routing. Priorities of reference/gateway.md 2.2: literal segment, then segment with literal parts, then {parameter}, then *;
+ * an exact method before "*"; more query parameters before fewer. A branch that ends without the method is left again. */
+#include "app/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One operation that ends at a node. */
+struct terminal {
+    struct slice method; /* "*": any */
+    const struct operation *operation;
+    struct slice parameters[ROUTE_PARAMETERS_MAX]; /* names along the path, in order */
+    unsigned n_parameters;
+    struct query_rule *rules;
+    unsigned n_rules;
+    struct terminal *next;
+};
+
+/* name={parameter} or name=literal in a template's query part. */
+struct query_rule {
+    struct slice name, literal, parameter;
+    struct query_rule *next;
+};
+
+/* "v{a}-{b}": literals and parameters in turn; literal[i] stands before parameter i, the last one behind. */
+struct segment_pattern {
+    struct slice literals[ROUTE_PARTS_MAX];
+    unsigned n_parameters;
+    struct route_node *node;
+    struct segment_pattern *next;
+};
+
+struct route_node {
+    struct map literals; /* segment, any case -> struct route_node */
+    struct segment_pattern *patterns;
+    struct route_node *parameter;
+    struct terminal *ends;
+    struct terminal *wildcards; /* templates whose last segment here is * */
+};
+
+/* ---- building ---- */
+
+static struct route_node *new_node(struct arena *a)
+{
+    struct route_node *node = arena_new(a, struct route_node);
+
+    if (node)
+        map_init_icase(&node->literals, a);
+    return node;
+}
+
+void route_table_init(struct route_table *t, struct arena *a)
+{
+    t->arena = a;
+    t->root = new_node(a);
+}
+
+struct builder {
+    struct route_table *table;
+    struct terminal *end;
+    struct slice template;
+    struct err *err;
+};
+
+static bool wrong(struct builder *b, const char *why)
+{
+    return err_set(b->err, "urlTemplate \"%.*s\": %s", SLICE_ARG(b->template), why);
+}
+
+static bool name_parameter(struct builder *b, struct slice name)
+{
+    struct terminal *end = b->end;
+
+    if (!name.n)
+        return wrong(b, "a parameter needs a name");
+    for (unsigned i = 0; i < end->n_parameters; i++)
+        if (slice_eq_icase(end->parameters[i], name))
+            return wrong(b, "a parameter stands twice");
+    if (end->n_parameters == ROUTE_PARAMETERS_MAX)
+        return wrong(b, "more than 32 parameters");
+    end->parameters[end->n_parameters++] = name;
+    return true;
+}
+
+/* segment = *( literal / "{" name "}" ) */
+static bool parse_segment(struct builder *b, struct slice segment, struct segment_pattern *pattern)
+{
+    memset(pattern, 0, sizeof *pattern);
+    for (;;) {
+        ptrdiff_t open = slice_find_byte(segment, '{');
+        struct slice literal = open < 0 ? segment : slice_first(segment, (size_t)open);
+        if (slice_find_byte(literal, '}') >= 0)
+            return wrong(b, "a } without its {");
+        pattern->literals[pattern->n_parameters] = literal;
+        if (open < 0)
+            return true;
+        segment = slice_skip(segment, (size_t)open + 1);
+        ptrdiff_t close = slice_find_byte(segment, '}');
+        if (close < 0)
+            return wrong(b, "a { without its }");
+        if (pattern->n_parameters + 1 == ROUTE_PARTS_MAX)
+            return wrong(b, "too many parameters in one segment");
+        if (!name_parameter(b, slice_first(segment, (size_t)close)))
+            return false;
+        pattern->n_parameters++;
+        segment = slice_skip(segment, (size_t)close + 1);
+    }
+}
+
+static bool is_whole_parameter(const struct segment_pattern *p)
+{
+    return p->n_parameters == 1 && !p->literals[0].n && !p->literals[1].n;
+}
+
+static bool same_pattern(const struct segment_pattern *a, const struct segment_pattern *b)
+{
+    if (a->n_parameters != b->n_parameters)
+        return false;
+    for (unsigned i = 0; i <= a->n_parameters; i++)
+        if (!slice_eq_icase(a->literals[i], b->literals[i]))
+            return false;
+    return true;
+}
+
+static size_t literal_bytes(const struct segment_pattern *p)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i <= p->n_parameters; i++)
+        n += p->literals[i].n;
+    return n;
+}
+
+/* The child of node for a pattern, kept in order of most literal text first. */
+static struct route_node *pattern_child(struct builder *b, struct route_node *node, const struct segment_pattern *pattern)
+{
+    struct segment_pattern **at = &node->patterns;
+
+    for (struct segment_pattern *p = node->patterns; p; p = p->next)
+        if (same_pattern(p, pattern))
+            return p->node;
+    while (*at && literal_bytes(*at) >= literal_bytes(pattern))
+        at = &(*at)->next;
+    struct segment_pattern *added = arena_new(b->table->arena, struct segment_pattern);
+    if (!added)
+        return NULL;
+    *added = *pattern;
+    added->node = new_node(b->table->arena);
+    added->next = *at;
+    *at = added;
+    return added->node;
+}
+
+static struct route_node *child_for(struct builder *b, struct route_node *node, struct slice segment)
+{
+    struct segment_pattern pattern;
+    struct arena *a = b->table->arena;
+
+    if (!parse_segment(b, segment, &pattern))
+        return NULL;
+    if (is_whole_parameter(&pattern)) {
+        if (!node->parameter)
+            node->parameter = new_node(a);
+        return node->parameter;
+    }
+    if (pattern.n_parameters)
+        return pattern_child(b, node, &pattern);
+    struct route_node *child = map_get(&node->literals, segment);
+    if (!child && (child = new_node(a)) && !map_put(&node->literals, segment, child))
+        return NULL;
+    return child;
+}
+
+static bool is_wildcard(struct slice segment)
+{
+    return slice_eq(segment, SLICE("*")) ||
+           (slice_starts(segment, SLICE("{*")) && slice_ends(segment, SLICE("}")) && segment.n > 3);
+}
+
+/* query = rule *( "&" rule ); rule = name [ "=" ( "{" parameter "}" / literal ) ] */
+static bool parse_query(struct builder *b, struct slice query)
+{
+    struct query_rule **last = &b->end->rules;
+    struct slice part;
+
+    while (slice_cut(&query, '&', &part)) {
+        if (!part.n)
+            continue;
+        struct query_rule *rule = arena_new(b->table->arena, struct query_rule);
+        if (!rule)
+            return wrong(b, "too large");
+        ptrdiff_t eq = slice_find_byte(part, '=');
+        rule->name = eq < 0 ? part : slice_first(part, (size_t)eq);
+        struct slice value = eq < 0 ? SLICE_NONE : slice_skip(part, (size_t)eq + 1);
+        if (value.n > 2 && value.p[0] == '{' && value.p[value.n - 1] == '}')
+            rule->parameter = slice_sub(value, 1, value.n - 1);
+        else
+            rule->literal = value;
+        if (rule->parameter.n && ++b->end->n_rules + b->end->n_parameters > ROUTE_PARAMETERS_MAX)
+            return wrong(b, "more than 32 parameters");
+        *last = rule;
+        last = &rule->next;
+    }
+    return true;
+}
+
+static struct slice without_end_slash(struct slice path)
+{
+    while (path.n && path.p[path.n - 1] == '/')
+        path.n--;
+    return path;
+}
+
+static void push_terminal(struct terminal **list, struct terminal *end)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = end;
+}
+
+static bool add_path(struct builder *b, struct slice path)
+{
+    struct route_node *node = b->table->root;
+    struct slice segment;
+    unsigned depth = 0;
+
+    if (path.n && path.p[0] == '/')
+        path = slice_skip(path, 1);
+    path = without_end_slash(path);
+    while (path.n && slice_cut(&path, '/', &segment)) {
+        if (++depth > ROUTE_SEGMENTS_MAX)
+            return wrong(b, "more than 64 segments");
+        if (is_wildcard(segment)) {
+            if (path.n)
+                return wrong(b, "* may stand only at the end");
+            struct slice name = segment.n > 1 ? slice_sub(segment, 2, segment.n - 1) : segment;
+            if (!name_parameter(b, name))
+                return false;
+            push_terminal(&node->wildcards, b->end);
+            return true;
+        }
+        node = child_for(b, node, segment);
+        if (!node)
+            return b->err->text[0] ? false : wrong(b, "too large");
+    }
+    push_terminal(&node->ends, b->end);
+    return true;
+}
+
+bool route_table_add(struct route_table *t, struct slice method, struct slice url_template, const struct operation *operation,
+                     struct err *err)
+{
+    struct builder b = { t, arena_new(t->arena, struct terminal), url_template, err };
+    ptrdiff_t query = slice_find_byte(url_template, '?');
+
+    err->text[0] = 0;
+    if (!b.end || !t->root)
+        return wrong(&b, "too large");
+    b.end->method = method;
+    b.end->operation = operation;
+    if (query >= 0 && !parse_query(&b, slice_skip(url_template, (size_t)query + 1)))
+        return false;
+    return add_path(&b, query < 0 ? url_template : slice_first(url_template, (size_t)query));
+}
+
+/* ---- matching ---- */
+
+struct walk {
+    struct slice method, query;
+    struct slice values[ROUTE_PARAMETERS_MAX];
+    unsigned n_values;
+    struct route_match *match;
+};
+
+static bool rules_hold(const struct terminal *end, struct slice query)
+{
+    for (const struct query_rule *r = end->rules; r; r = r->next) {
+        struct slice value = query_get(query, r->name);
+        if (!value.p || (r->literal.n && !slice_eq(value, r->literal)))
+            return false;
+    }
+    return true;
+}
+
+static unsigned rule_count(const struct terminal *end)
+{
+    unsigned n = 0;
+
+    for (const struct query_rule *r = end->rules; r; r = r->next)
+        n++;
+    return n;
+}
+
+static bool is_any_method(const struct terminal *end)
+{
+    return slice_eq(end->method, SLICE("*"));
+}
+
+/* Better: more query parameters, then an exact method. */
+static bool is_better(const struct terminal *a, const struct terminal *b)
+{
+    if (!b)
+        return true;
+    if (rule_count(a) != rule_count(b))
+        return rule_count(a) > rule_count(b);
+    return is_any_method(b) && !is_any_method(a);
+}
+
+static bool take_best(struct walk *w, const struct terminal *ends)
+{
+    const struct terminal *best = NULL;
+    struct route_match *m = w->match;
+
+    for (const struct terminal *t = ends; t; t = t->next)
+        if ((is_any_method(t) || slice_eq(t->method, w->method)) && rules_hold(t, w->query) && is_better(t, best))
+            best = t;
+    if (!best)
+        return false;
+    m->operation = best->operation;
+    m->n_parameters = 0;
+    for (unsigned i = 0; i < best->n_parameters; i++)
+        m->parameters[m->n_parameters++] = (struct route_parameter){ best->parameters[i], w->values[i], false };
+    for (const struct query_rule *r = best->rules; r; r = r->next)
+        if (r->parameter.n)
+            m->parameters[m->n_parameters++] = (struct route_parameter){ r->parameter, query_get(w->query, r->name), true };
+    return true;
+}
+
+/* First occurrence of needle in s, ASCII case ignored. */
+static ptrdiff_t find_icase(struct slice s, struct slice needle)
+{
+    for (size_t i = 0; i + needle.n <= s.n; i++)
+        if (slice_starts_icase(slice_skip(s, i), needle))
+            return (ptrdiff_t)i;
+    return -1;
+}
+
+static bool match_pattern(struct walk *w, const struct segment_pattern *p, struct slice segment)
+{
+    unsigned first = w->n_values;
+
+    if (!slice_starts_icase(segment, p->literals[0]))
+        return false;
+    segment = slice_skip(segment, p->literals[0].n);
+    for (unsigned i = 1; i <= p->n_parameters; i++) {
+        struct slice literal = p->literals[i];
+        bool last = i == p->n_parameters;
+        ptrdiff_t at = !last ? find_icase(slice_skip(segment, 1), literal) + 1 : (ptrdiff_t)(segment.n - literal.n);
+        bool fits = last ? segment.n > literal.n && slice_eq_icase(slice_skip(segment, (size_t)at), literal) : at > 0;
+        if (!fits || w->n_values == ROUTE_PARAMETERS_MAX) {
+            w->n_values = first;
+            return false;
+        }
+        w->values[w->n_values++] = slice_first(segment, (size_t)at);
+        segment = slice_skip(segment, (size_t)at + literal.n);
+    }
+    return true;
+}
+
+static bool descend(struct walk *w, const struct route_node *node, struct slice path, unsigned depth);
+
+static bool try_child(struct walk *w, const struct route_node *child, struct slice rest, unsigned values, unsigned depth)
+{
+    if (child && descend(w, child, rest, depth + 1))
+        return true;
+    w->n_values = values;
+    return false;
+}
+
+static bool try_wildcard(struct walk *w, const struct route_node *node, struct slice path)
+{
+    if (!node->wildcards || w->n_values == ROUTE_PARAMETERS_MAX)
+        return false;
+    w->values[w->n_values++] = path;
+    if (take_best(w, node->wildcards))
+        return true;
+    w->n_values--;
+    return false;
+}
+
+/* path: the segments that are left, without a leading slash; p == NULL when none is. */
+static bool descend(struct walk *w, const struct route_node *node, struct slice path, unsigned depth)
+{
+    struct slice rest = path, segment;
+    unsigned values = w->n_values;
+
+    if (depth > ROUTE_SEGMENTS_MAX)
+        return false;
+    if (!slice_cut(&rest, '/', &segment))
+        return take_best(w, node->ends) || try_wildcard(w, node, SLICE(""));
+    if (try_child(w, map_get(&node->literals, segment), rest, values, depth))
+        return true;
+    for (const struct segment_pattern *p = node->patterns; p; p = p->next)
+        if (match_pattern(w, p, segment) && try_child(w, p->node, rest, values, depth))
+            return true;
+    if (node->parameter && segment.n && w->n_values < ROUTE_PARAMETERS_MAX) {
+        w->values[w->n_values++] = segment;
+        if (try_child(w, node->parameter, rest, values, depth))
+            return true;
+    }
+    return try_wildcard(w, node, path);
+}
+
+bool route_table_match(const struct route_table *t, struct slice method, struct slice rest, struct slice query,
+                       struct route_match *match)
+{
+    struct walk w = { .method = method, .query = query, .match = match };
+    struct slice path = rest.n && rest.p[0] == '/' ? slice_skip(rest, 1) : rest;
+
+    match->operation = NULL;
+    match->n_parameters = 0;
+    if (!t->root)
+        return false;
+    if (descend(&w, t->root, path.n ? path : SLICE_NONE, 0))
+        return true;
+    struct slice bare = without_end_slash(path);
+    if (bare.n == path.n)
+        return false;
+    w.n_values = 0;
+    return descend(&w, t->root, bare.n ? bare : SLICE_NONE, 0);
+}
+
+/* ---- API paths ---- */
+
+void api_paths_init(struct api_paths *p, struct arena *a)
+{
+    memset(p, 0, sizeof *p);
+    map_init_icase(&p->groups, a);
+    p->arena = a;
+}
+
+static struct slice trim_slashes(struct slice path)
+{
+    while (path.n && path.p[0] == '/')
+        path = slice_skip(path, 1);
+    return without_end_slash(path);
+}
+
+static unsigned segment_count(struct slice path)
+{
+    unsigned n = path.n ? 1 : 0;
+
+    for (size_t i = 0; i < path.n; i++)
+        n += path.p[i] == '/';
+    return n;
+}
+
+static struct api_version *find_version(const struct api_group *g, struct slice version)
+{
+    for (struct api_version *v = g->versions; v; v = v->next)
+        if (slice_eq_icase(v->version, version))
+            return v;
+    return NULL;
+}
+
+bool api_paths_add(struct api_paths *p, struct slice path, enum version_scheme scheme, struct slice parameter, struct slice version,
+                   uint32_t revision, bool current, const struct api *api, struct slice api_id, struct err *err)
+{
+    path = trim_slashes(path);
+    struct api_group *g = map_get(&p->groups, path);
+    struct api_revision *r = arena_new(p->arena, struct api_revision);
+
+    if (!g && (!(g = arena_new(p->arena, struct api_group)) || !map_put(&p->groups, path, g)))
+        return err_set(err, "too many APIs");
+    if (segment_count(path) > p->deepest)
+        p->deepest = segment_count(path);
+    if (scheme != VERSION_NONE) {
+        g->scheme = scheme;
+        g->parameter = parameter;
+    }
+    struct api_version *v = find_version(g, version);
+    if (!v) {
+        v = arena_new(p->arena, struct api_version);
+        if (!v || !r)
+            return err_set(err, "too many APIs");
+        v->version = version;
+        v->next = g->versions;
+        g->versions = v;
+    }
+    for (const struct api_revision *other = v->revisions; other; other = other->next)
+        if (other->number == revision || (other->current && current))
+            return err_set(err, "api %.*s: path \"%.*s\" is taken by another API", SLICE_ARG(api_id), SLICE_ARG(path));
+    *r = (struct api_revision){ revision, current, api, v->revisions };
+    v->revisions = r;
+    return true;
+}
+
+static const struct api_revision *find_revision(const struct api_version *v, bool asked, uint64_t number)
+{
+    for (const struct api_revision *r = v->revisions; r; r = r->next)
+        if (asked ? r->number == number : r->current)
+            return r;
+    return NULL;
+}
+
+static bool match_group(const struct api_group *g, struct slice query, struct slice (*header)(const void *, struct slice),
+                        const void *arg, bool revision_asked, uint64_t revision, struct api_match *match)
+{
+    struct slice version = SLICE("");
+
+    if (g->scheme == VERSION_QUERY)
+        version = query_get(query, g->parameter);
+    else if (g->scheme == VERSION_HEADER)
+        version = header(arg, g->parameter);
+    const struct api_version *v = find_version(g, version);
+    const struct api_revision *r = v ? find_revision(v, revision_asked, revision) : NULL;
+    match->missing = !v ? "no such version" : "no such revision";
+    match->api = r ? r->api : NULL;
+    return r != NULL;
+}
+
+/* Cut ";rev=N" off the end of a path prefix. */
+static bool cut_revision(struct slice *prefix, uint64_t *revision)
+{
+    ptrdiff_t at = slice_find(*prefix, SLICE(";rev="));
+
+    if (at < 0 || !slice_to_u64(slice_skip(*prefix, (size_t)at + 5), UINT32_MAX, revision))
+        return false;
+    *prefix = slice_first(*prefix, (size_t)at);
+    return true;
+}
+
+bool api_paths_match(const struct api_paths *p, struct slice path, struct slice query,
+                     struct slice (*header)(const void *arg, struct slice name), const void *arg, struct api_match *match)
+{
+    size_t ends[ROUTE_SEGMENTS_MAX + 1];
+    unsigned n = 0;
+
+    match->missing = "no API has this path";
+    ends[n++] = 0;
+    for (size_t i = 1; i <= path.n && n <= p->deepest && n <= ROUTE_SEGMENTS_MAX; i++)
+        if (i == path.n || path.p[i] == '/')
+            ends[n++] = i;
+    while (n-- > 0) {
+        struct slice prefix = slice_skip(slice_first(path, ends[n]), 1);
+        uint64_t revision = 0;
+        bool asked = cut_revision(&prefix, &revision);
+        const struct api_group *g = map_get(&p->groups, prefix);
+        match->consumed = ends[n];
+        if (g)
+            return match_group(g, query, header, arg, asked, revision, match);
+    }
+    return false;
+}
+
+/* ---- queries and escapes ---- */
+
+struct slice query_get(struct slice query, struct slice name)
+{
+    struct slice pair;
+
+    if (query.n && query.p[0] == '?')
+        query = slice_skip(query, 1);
+    while (query.n && slice_cut(&query, '&', &pair)) {
+        ptrdiff_t eq = slice_find_byte(pair, '=');
+        struct slice key = eq < 0 ? pair : slice_first(pair, (size_t)eq);
+        if (slice_eq_icase(key, name))
+            return eq < 0 ? SLICE("") : slice_skip(pair, (size_t)eq + 1);
+    }
+    return SLICE_NONE;
+}
+
+struct slice url_decode(struct arena *a, struct slice text, bool plus)
+{
+    if (slice_find_byte(text, '%') < 0 && (!plus || slice_find_byte(text, '+') < 0))
+        return text;
+    char *to = arena_alloc_raw(a, text.n + 1);
+    size_t n = 0;
+    if (!to)
+        return SLICE_NONE;
+    for (size_t i = 0; i < text.n; i++) {
+        int high = text.p[i] == '%' && i + 2 < text.n ? ascii_hex_value(text.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex_value(text.p[i + 2]) : -1;
+        if (low >= 0) {
+            to[n++] = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            to[n++] = plus && text.p[i] == '+' ? ' ' : text.p[i];
+        }
+    }
+    to[n] = 0;
+    return slice_of(to, n);
+}
