@@ -13,8 +13,7 @@ out     := build$(if $(TARGET),/$(TARGET))
 # ---- What there is ------------------------------------------------------------------------------
 
 folders := app policy store sync platform
-sources := $(wildcard $(foreach f,$(folders),$(f)/*.c $(f)/*/*.c) platform/*.S)
-headers := $(wildcard $(foreach f,$(folders),$(f)/*.h $(f)/*/*.h))
+sources := $(wildcard $(foreach f,$(folders),$(f)/*.c $(f)/*/*.c $(f)/*/*/*.c) platform/*.S)
 
 # Inside tests/unit and tests/fault every test_*.c is a program; other .c files there are helpers
 # that all of them may call. tests/fuzz/fuzz_*.c are libFuzzer targets.
@@ -24,13 +23,11 @@ fault_tests := $(call find_c,tests/fault,test_*.c)
 helpers     := $(filter-out $(unit_tests) $(fault_tests),$(call find_c,tests/unit tests/fault,*.c))
 fuzzers     := $(call find_c,tests/fuzz,fuzz_*.c)
 
-# IN="policy platform": compile and test only these folders, for a quick look at one's own work
-# while other parts of the tree do not compile.
+# IN="policy platform/json": compile and test only these folders, or files that begin so, for a quick
+# look at one's own work while other parts of the tree do not compile.
 ifdef IN
-in_folders   = $(filter $(addsuffix /%,$(IN)),$(1))
-sources     := $(call in_folders,$(sources))
-headers     := $(call in_folders,$(headers))
-unit_tests  := $(filter $(addprefix tests/unit/,$(addsuffix /%,$(IN))),$(unit_tests))
+sources     := $(filter $(addsuffix %,$(IN)),$(sources))
+unit_tests  := $(filter $(foreach i,$(IN),tests/unit/$(i)/% tests/unit/$(dir $(i))test_$(notdir $(i))%),$(unit_tests))
 empty       :=
 suffix      := -$(subst $(empty) ,+,$(subst /,_,$(strip $(IN))))
 endif
@@ -141,7 +138,7 @@ deps: build/deps/host/set build/deps/musl-$(arch)/set ## build the libraries we 
 build/deps/%/set: build/deps/%.checked ;
 build/deps/%.checked: platform/deps/lock platform/deps/build.sh platform/deps/fetch.sh platform/deps/lib.sh \
                       platform/deps/packages.sh $(wildcard platform/deps/recipes/*)
-	@platform/deps/packages.sh build $(filter arm%,$(patsubst musl-%,%,$*))
+	@platform/deps/packages.sh build $(patsubst musl-%,%,$(filter musl-%,$*))
 	@platform/deps/build.sh $* build/deps/$*
 	@touch $@
 
@@ -184,20 +181,29 @@ runner    := tests/tools/run-tests
 test: test-deps build $(units) $(replays) ## everything: unit, fuzz corpus, scenario, offline
 	HOLDFAST=$(abspath $(out)/holdfast) $(runner) $(units) $(replays) $(scenarios) $(offline)
 
-unit: $(units) ## unit tests (IN="platform policy": only of these folders)
+unit: $(units) ## unit tests (IN="policy platform/json": only of these folders and files)
 	$(runner) $(units)
 
-asan tsan: %: test-deps build/%/holdfast $$(call programs,build/%/unit,tests/unit,$(unit_tests)) ## tests under AddressSanitizer and UBSan (QUICK=1: unit and smoke)
+asan: ## the tests under AddressSanitizer and UBSan (QUICK=1: unit and smoke; IN=...: unit)
+tsan: ## the same under ThreadSanitizer
+sanitized = $(call programs,build/$(1)/unit,tests/unit,$(unit_tests))
+asan tsan: $(if $(IN),,test-deps build/$$@/holdfast) $$(call sanitized,$$@)
 	HOLDFAST=$(abspath build/$@/holdfast) $(runner) --sanitizer $@ --timeout 300 \
-	    $(call programs,build/$@/unit,tests/unit,$(unit_tests)) $(if $(QUICK),$(smoke),$(scenarios))
+	    $(call sanitized,$@) $(if $(IN),,$(if $(QUICK),$(smoke),$(scenarios)))
 
-fault: test-deps build $(call programs,build/fault,tests/fault,$(fault_tests)) ## fault sweeps: each write, each allocation fails once
+faults := $(call programs,build/fault,tests/fault,$(fault_tests))
+fault: test-deps build $(faults) ## fault sweeps: each write, each allocation fails once
 	HOLDFAST=$(abspath $(out)/holdfast) $(runner) --timeout 900 \
-	    $(call programs,build/fault,tests/fault,$(fault_tests)) $(wildcard tests/fault/*.sh tests/fault/*.py)
+	    $(faults) $(wildcard tests/fault/*.sh tests/fault/*.py)
 
 SECONDS ?= 60
-fuzz: $(call programs,build/fuzz,tests/fuzz,$(fuzzers)) ## each fuzz target for SECONDS=60
-	tests/tools/fuzz $(SECONDS) $^
+fuzz: ## each fuzz target for SECONDS=60
+	@platform/deps/packages.sh build fuzz
+	$(MAKE) fuzz-programs
+	tests/tools/fuzz $(SECONDS) $(call programs,build/fuzz,tests/fuzz,$(fuzzers))
+
+.PHONY: fuzz-programs
+fuzz-programs: $(call programs,build/fuzz,tests/fuzz,$(fuzzers))
 
 bench: test-deps build ## throughput and CPU per request against nginx and HAProxy
 	HOLDFAST=$(abspath $(out)/holdfast) tests/bench/bench.sh
@@ -215,8 +221,9 @@ arrows: build/deps/host/set ## includes go down only; one library, one file; hea
 	tests/tools/arrows build/deps/host
 
 tidy: build/deps/host/set ## clang-tidy (QUICK=1: only files changed since the last commit but one)
+	@platform/deps/packages.sh tidy
 	tests/tools/tidy $(if $(QUICK),--quick) -- $(language) $(filter -I%,$(cflags_unit))
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/  \1|\2/p' Makefile | sort | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | sort | awk -F'\t' '{ printf "%-14s %s\n", $$1, $$2 }'

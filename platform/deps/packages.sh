@@ -11,7 +11,8 @@ packages_arm64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 packages_armhf="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 packages_test="varnish nginx-light haproxy wrk curl openssl procps iproute2 strace"
 packages_qemu="qemu-user-static"
-packages_tidy="clang-tidy clang"
+packages_tidy="clang-tidy"
+packages_fuzz="clang libclang-rt-dev"
 
 missing=()
 for group in "$@"; do
