@@ -528,7 +528,7 @@ bool api_paths_match(const struct api_paths *p, struct slice path, struct slice 
 
     match->missing = "no API has this path";
     ends[n++] = 0;
-    for (size_t i = 1; i <= path.n && n <= p->deepest && n <= ROUTE_SEGMENTS_MAX; i++)
+    for (size_t i = 2; i <= path.n && n <= p->deepest && n <= ROUTE_SEGMENTS_MAX; i++)
         if (i == path.n || path.p[i] == '/')
             ends[n++] = i;
     while (n-- > 0) {

@@ -1,0 +1,40 @@
+/* Metrics in Prometheus' text format (interface.md section 3). Counted per carrier without locks, summed when scraped.
+ * Label values come from configuration or from fixed lists: unbounded input never makes a series. */
+#ifndef APP_METRICS_H
+#define APP_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/base/buf.h"
+#include "platform/base/slice.h"
+
+/* Operations and APIs that can have series of their own in the life of a process, and series per carrier; what comes above counts
+ * under empty labels. */
+#define METRICS_OPERATIONS_MAX 16384u
+#define METRICS_APIS_MAX 4096u
+#define METRICS_SERIES_MAX 8192u
+
+/* Before the carriers run. False: no memory (errno). */
+bool metrics_open(unsigned carriers);
+
+/* The number of an (API, operation) pair for metrics_request, the same for the same ids over all generations. Any thread but a
+ * carrier's (compiling). 0: nothing matched. */
+uint32_t metrics_operation_id(struct slice api, struct slice operation);
+
+/* One finished request, on its carrier. backend_ns: 0 when no backend was called. */
+void metrics_request(uint32_t operation_id, struct slice method, int status, uint64_t duration_ns, uint64_t backend_ns);
+
+/* One finished sync cycle: result "updated", "current", "offline", "rejected"; reason empty or its class. Sync thread. */
+void metrics_sync(const char *result, const char *reason);
+
+/* Counts that single events add to. */
+enum metrics_event { METRICS_ARENA_OVERFLOW, METRICS_REQUEST_PANIC, METRICS_EVENTS };
+void metrics_event(enum metrics_event event);
+
+/* All of it as exposition text. Any thread. */
+void metrics_write(struct buf *out);
+/* Requests counted so far (for status reports). */
+uint64_t metrics_requests_total(void);
+
+#endif
