@@ -1,0 +1,325 @@
+/* The one header a policy includes. Here: the run side, what a request is while policies run over it. Compile side: comp.h.
+ *
+ * A policy is one file in builtin/ with one const struct policy_def and a line in policies.def. Its compile() turns an element
+ * into an immutable plan in the program's arena; its run() reads plan and request, never writes to the plan, and may wait where
+ * the host waits. Memory comes from rt->arena alone. */
+#ifndef POLICY_RT_H
+#define POLICY_RT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/base/arena.h"
+#include "platform/base/buf.h"
+#include "platform/base/slice.h"
+#include "platform/http.h"
+#include "policy/comp.h"
+#include "policy/expr/expr.h"
+#include "policy/expr/host.h"
+#include "policy/facts.h"
+
+struct rt;
+
+/* ---- what a policy is ---- */
+
+/* What running a statement came to. Anything but NEXT ends its block and those around it. */
+enum verdict {
+    VERDICT_NEXT,     /* go on with the next statement */
+    VERDICT_RETURN,   /* the response is final: send it (return-response, mock-response) */
+    VERDICT_ANSWERED, /* the response is there: go on with outbound (a cache hit) */
+    VERDICT_FAIL,     /* rt->error says why: on-error */
+};
+
+#define POLICY_NO_WEBSOCKET 1u /* skipped on the handshake of a WebSocket API (gateway.md 6) */
+#define POLICY_PREFLIGHT 2u    /* also run for a CORS preflight (cors) */
+#define POLICY_STRUCTURE 4u    /* base, choose...: not traced as a step of its own */
+
+struct policy_def {
+    const char *name;
+    unsigned sections; /* IN_INBOUND | ... */
+    unsigned flags;    /* POLICY_... */
+    bool (*compile)(struct comp *c, const struct xml_node *n, const void **plan);
+    enum verdict (*run)(struct rt *rt, const void *plan);
+    const char *doc;   /* one line for reference pages */
+};
+
+/* A compiled statement, and where it stands. */
+struct policy_step {
+    const struct policy_def *def;
+    const void *plan;
+    const char *file;
+    unsigned line, column;
+    struct slice path; /* LastError.Path: "choose[3]/when[2]/set-header" */
+    struct slice id;   /* LastError.PolicyId */
+};
+
+/* ---- messages ---- */
+
+enum rt_body_state {
+    RT_BODY_NONE,
+    RT_BODY_STREAM,   /* not read yet: the host has it */
+    RT_BODY_SLICE,    /* whole, in `data`; valid until the request ends */
+    RT_BODY_CONSUMED, /* an expression took it without preserveContent: nothing is left to send */
+};
+
+struct rt_body {
+    enum rt_body_state state;
+    struct slice data;
+};
+
+/* A request URL on its way to the backend: {backend}{path}?{query}. */
+struct rt_url {
+    const struct fact_backend *backend; /* NULL: not known (yet); scheme, host and port are then the original ones */
+    struct slice path;                  /* begins with '/'; what follows the backend's base path. As written, not decoded */
+    struct slice query;                 /* without '?' */
+};
+
+/* A request or a response; the fields of the other kind are unused. */
+struct rt_message {
+    struct expr_message expr;  /* first: how expressions see it */
+    struct rt *rt;
+    bool present;              /* false: `context` has null here */
+    bool is_response;
+    struct http_fields fields; /* in rt->arena, may grow and change. Framing and hop-by-hop fields in it are not sent */
+    struct rt_body body;
+    /* requests */
+    struct slice method;
+    struct rt_url url;
+    bool host_set;             /* a policy has set Host: send that one */
+    /* responses */
+    int status;
+    struct slice reason;       /* empty: the default phrase */
+    void *app;                 /* the host's own: where a streamed body comes from */
+};
+
+/* ---- errors ---- */
+
+/* A failure with the answer that the client gets when no on-error policy changes it. */
+struct rt_fault {
+    int status;
+    const char *status_reason; /* NULL: the default phrase */
+    const char *reason;        /* LastError.Reason */
+    struct slice message;      /* LastError.Message */
+    struct slice text;         /* "message" of the body; p == NULL: message. */
+    bool internal;             /* body says "Internal server error" with the activityId, whatever `message` */
+};
+
+/* context.LastError. */
+struct rt_error {
+    bool present;
+    struct slice source, reason, message, scope, section, path, policy_id;
+    int status;
+};
+
+/* ---- what the host does for policies ---- */
+
+/* forward-request, as compiled and evaluated. */
+struct rt_forward {
+    uint64_t timeout_ms;    /* until the response head */
+    uint64_t continue_ms;   /* 0: not given */
+    enum rt_http_version { RT_HTTP_1, RT_HTTP_2OR1, RT_HTTP_2 } http_version;
+    bool follow_redirects;
+    bool buffer_request;    /* keep the request body, so that it can be sent again */
+    bool buffer_response;
+};
+
+/* Outcome of a rate counter. */
+struct rt_rate {
+    bool allowed;
+    uint64_t remaining;     /* calls left after this one */
+    uint64_t retry_after_s; /* when not allowed: until a call is free, rounded up, at least 1 */
+};
+
+/* A fixed window counter (quota): window number `index` of `period_s` seconds; period 0: one window for ever. */
+struct rt_quota_window {
+    uint64_t period_s, index;
+};
+struct rt_quota_use {
+    uint64_t calls, bytes; /* in this window so far */
+};
+
+/* What went on, while rt->tracing. */
+struct rt_trace {
+    const struct policy_step *step; /* NULL: a step of the gateway itself */
+    struct slice source;            /* "set-header", or the source of a trace policy */
+    enum rt_trace_level { RT_TRACE_VERBOSE, RT_TRACE_INFORMATION, RT_TRACE_ERROR } level;
+    struct slice message;
+    uint64_t elapsed_ns;            /* since the request began */
+    bool custom;                    /* of a trace policy or context.Trace(): also goes to the log */
+};
+
+/* Filled by app; by fakes in unit tests. Functions that may wait say so. NULL: not available (the user of it fails). */
+struct rt_host {
+    /* Send rt->request and fill rt->response, body STREAM or NONE. Waits. On failure rt_fail() and VERDICT_FAIL. */
+    enum verdict (*forward)(struct rt *rt, const struct rt_forward *options);
+    /* Make the body of m whole (m->body.state STREAM -> SLICE, or NONE when it is empty). Waits. On failure fills *fault. */
+    bool (*body_read)(struct rt *rt, struct rt_message *m, struct rt_fault *fault);
+    /* A backend by id / by a URL that was computed. NULL: unknown, or err says what is wrong with the URL. */
+    const struct fact_backend *(*backend)(struct rt *rt, struct slice id);
+    const struct fact_backend *(*backend_url)(struct rt *rt, struct slice url, struct err *err);
+    /* Sliding window over key: would `amount` more pass under `calls` in period_s seconds? If so count them (0: only ask). */
+    void (*rate_take)(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s, uint64_t amount, struct rt_rate *out);
+    /* Count without asking. */
+    void (*rate_add)(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s, uint64_t amount);
+    /* Count calls and bytes into a window (both may be 0) when the limits (UINT64_MAX: none) are not reached yet; *use is what
+     * was used before. False: a limit is reached, nothing was counted. */
+    bool (*quota_take)(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t max_calls, uint64_t max_bytes,
+                       uint64_t calls, struct rt_quota_use *use);
+    void (*quota_add)(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t calls, uint64_t bytes);
+    /* Bytes received from and sent to the client for this request so far. */
+    uint64_t (*traffic)(struct rt *rt);
+    /* One more inside `key`? False when `max` are. Every true is followed by one leave. */
+    bool (*enter)(struct rt *rt, struct slice key, uint64_t max);
+    void (*leave)(struct rt *rt, struct slice key);
+    /* Monotonic and wall nanoseconds. */
+    uint64_t (*now)(struct rt *rt);
+    uint64_t (*wall)(struct rt *rt);
+    /* Waits. False: the request was cancelled (client gone, drain). */
+    bool (*sleep)(struct rt *rt, uint64_t ms);
+    /* Give way during long evaluations. May be NULL. */
+    void (*pause)(struct rt *rt);
+    /* May be NULL. */
+    void (*trace)(struct rt *rt, const struct rt_trace *t);
+    /* The client's TLS certificate. May be NULL. */
+    bool (*client_certificate)(struct rt *rt, struct expr_certificate *out);
+    bool (*verify_certificate)(struct rt *rt, struct slice der, bool revocation);
+};
+
+/* ---- the request ---- */
+
+struct rt_parameter {
+    struct slice name, value; /* value decoded */
+    struct slice raw;         /* as in the URL */
+    bool in_query;            /* of the template's query part */
+};
+
+struct rt_variable {
+    struct slice name;
+    uint32_t hash;
+    struct expr_value value;
+};
+
+/* Something to do when the response is final (rt_defer). */
+struct rt_deferred {
+    struct rt_deferred *next;
+    void (*run)(struct rt *rt, const void *plan, void *data);
+    const void *plan;
+    void *data;
+    const struct policy_step *step;
+};
+
+/* One request while policies run over it. Set up by rt_init and then by app; app reads request and response from it. */
+struct rt {
+    struct arena *arena;
+    const struct rt_host *host;
+    void *app;                          /* the host's own */
+    const struct policy_pipeline *pipeline;
+
+    struct rt_message request;
+    struct rt_message response;
+
+    /* As the client called the gateway; set by app. */
+    struct expr_url original;           /* context.Request.OriginalUrl */
+    struct slice client_ip;
+    const struct rt_parameter *parameters; /* of the matched template */
+    unsigned n_parameters;
+    struct slice request_id;            /* a GUID, "D" form */
+    uint64_t started_ns;                /* monotonic */
+    uint64_t timestamp_ns;              /* wall: context.Timestamp */
+    struct slice subscription_key;      /* the one presented */
+    bool key_is_secondary;
+    bool tracing;
+    uint32_t expression_steps;          /* limits.expression.steps; 0: the engine's */
+
+    /* Facts; NULL is null. deployment is never NULL. */
+    const struct fact_api *api;
+    const struct fact_operation *operation;
+    const struct fact_product *product;
+    const struct fact_subscription *subscription;
+    const struct fact_user *user;
+    const struct fact_deployment *deployment;
+
+    struct rt_error error;
+    struct slice backend_id_by_base;    /* see set-backend-service: a backend-id of an outer scope */
+
+    /* Kept by the runtime. */
+    struct rt_variable *variables;
+    unsigned n_variables, room_variables;
+    enum section section;
+    unsigned level;                     /* which document of the section's chain runs: base goes one further out */
+    const struct policy_step *step;     /* the running statement */
+    struct rt_message *fresh;           /* ON_FRESH: the response that return-response is making */
+    struct rt_message *sent;            /* ON_SENT: the request that send-request is making */
+    struct http_fields late_fields;     /* rt_late_header */
+    struct rt_deferred *deferred;
+    struct rt_fault body_fault;         /* of the last body that could not be read; status 0: none */
+    char error_body[192];               /* the default 500 needs no arena */
+};
+
+/* ---- evaluating attributes ---- (False: rt_fail was called, return VERDICT_FAIL.) */
+
+/* ToString(); absent attributes and null give p == NULL. */
+bool rt_text(struct rt *rt, const struct value *v, struct slice *out) WARN_UNUSED;
+bool rt_bool(struct rt *rt, const struct value *v, bool *out) WARN_UNUSED;
+/* Checked against the bounds given at compile time. */
+bool rt_int(struct rt *rt, const struct value *v, int64_t *out) WARN_UNUSED;
+/* One of v's names (comp_attr_enum). */
+bool rt_enum(struct rt *rt, const struct value *v, int *out) WARN_UNUSED;
+/* The value with its .NET type. */
+bool rt_value(struct rt *rt, const struct value *v, struct expr_value *out) WARN_UNUSED;
+/* A field name with its hash; a computed one that is no token fails. */
+bool rt_name(struct rt *rt, const struct value *v, struct slice *name, uint32_t *hash) WARN_UNUSED;
+
+/* ---- running ---- */
+/* Statements one after the other until one says other than NEXT. */
+enum verdict rt_run(struct rt *rt, const struct policy_block *b);
+/* What the section of the next scope outwards holds (<base/>). */
+enum verdict rt_run_base(struct rt *rt);
+
+/* ---- failing ---- (All return VERDICT_FAIL. The first failure of a statement counts.) */
+/* 500 "Internal server error" with the activityId. source NULL: the running statement's element. */
+enum verdict rt_fail(struct rt *rt, const char *source, const char *reason, struct slice message);
+enum verdict rt_fail_fault(struct rt *rt, const char *source, const struct rt_fault *fault);
+/* The arena is full: 500. */
+enum verdict rt_fail_memory(struct rt *rt);
+/* Text in the arena. */
+#define rt_printf(rt, ...) arena_printf((rt)->arena, __VA_ARGS__)
+
+/* ---- messages ---- */
+struct rt_message *rt_message(struct rt *rt, enum comp_target on);
+/* Is there a response? If not make an empty 200. */
+void rt_need_response(struct rt *rt);
+/* A response of its own with nothing in it, not yet rt->response. NULL when the arena is full. */
+struct rt_message *rt_new_response(struct rt *rt);
+/* Whole body of m; p == NULL when it has none. Waits. False: failed. */
+bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out) WARN_UNUSED;
+/* Replace it; Content-Length in the fields follows. data must live as long as the request. */
+bool rt_set_body(struct rt *rt, struct rt_message *m, struct slice data) WARN_UNUSED;
+
+enum exists_action { EXISTS_OVERRIDE, EXISTS_SKIP, EXISTS_APPEND, EXISTS_DELETE };
+/* set-header's rules (policies.md 7): joining of several values, fields that cannot be changed. */
+bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint32_t hash, const struct slice *values, size_t n,
+                   enum exists_action action) WARN_UNUSED;
+/* A field of the final response, whatever becomes of the present one; replaces an earlier one of that name. */
+bool rt_late_header(struct rt *rt, struct slice name, struct slice value) WARN_UNUSED;
+
+/* ---- variables ---- */
+bool rt_set_variable(struct rt *rt, struct slice name, struct expr_value value) WARN_UNUSED;
+bool rt_variable(const struct rt *rt, struct slice name, struct expr_value *out);
+
+/* ---- the rest ---- */
+/* Template parameter, name without regard to case. */
+const struct rt_parameter *rt_parameter(const struct rt *rt, struct slice name);
+/* context.Request.Url, or of any request message. Text in the arena. */
+void rt_url(const struct rt_message *m, struct expr_url *out);
+/* Run fn when the response is final, last in first out. */
+bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan, void *data) WARN_UNUSED;
+/* A line of the request trace; nothing is formatted unless rt->tracing. */
+#define rt_trace(rt, ...)                           \
+    do {                                            \
+        if (UNLIKELY((rt)->tracing))                \
+            rt_trace_line((rt), __VA_ARGS__);       \
+    } while (0)
+void rt_trace_line(struct rt *rt, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#endif
