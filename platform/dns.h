@@ -1,11 +1,13 @@
 /* Names to addresses: getaddrinfo on the helper pool, answers cached per carrier (no lock).
  *
  * 1. A literal address needs no look-up.
- * 2. An answer is fresh for DNS_FRESH_MS. For as long again it is still used at once while a look-up runs behind it;
- *    older ones wait for the look-up.
- * 3. While look-ups fail, the last answer is used, whatever its age: a box without its name server goes on.
- *    The next try is made at most every DNS_RETRY_MS, behind the requests.
- * 4. Fibers that want one name at the same time share one look-up.
+ *    "localhost" is the loopback addresses (RFC 6761 6.3), because an image from scratch has no /etc/hosts.
+ * 2. An answer is fresh for DNS_FRESH_MS. For as long again it is still used at once while a look-up runs behind
+ *    it; older ones wait for the look-up.
+ * 3. While look-ups fail, or take longer than DNS_PATIENCE_MS, the last answer is used, whatever its age: a box
+ *    without its name server goes on. The next try is made at most every DNS_RETRY_MS, behind the requests.
+ * 4. Fibers that want one name at the same time share one look-up; at most DNS_LOOKUPS_MAX run in the process,
+ *    because each may hold a helper for as long as the resolver's own time-outs.
  * 5. At most DNS_NAMES_MAX names; the one unused for longest goes first. */
 #ifndef PLATFORM_DNS_H
 #define PLATFORM_DNS_H
@@ -20,6 +22,8 @@
 
 #define DNS_FRESH_MS 30000u
 #define DNS_RETRY_MS 2000u
+#define DNS_PATIENCE_MS 1000u
+#define DNS_LOOKUPS_MAX 2u
 #define DNS_NAMES_MAX 512u
 /* Addresses kept of one name, in the order of the resolver (RFC 6724). */
 #define DNS_ADDRESSES_MAX 8u
@@ -47,8 +51,9 @@ static inline unsigned dns_address_bytes(const union dns_address *a)
 bool dns_literal(struct slice host, uint16_t port, union dns_address *out);
 
 /* Addresses of host with port set, the one that worked last first. Waits (fiber) until the deadline when it must.
- * False: err names the host; errno is ECANCELED, ETIMEDOUT or EHOSTUNREACH. */
-bool dns_resolve(struct slice host, uint16_t port, uint64_t deadline, struct dns_addresses *out, struct err *err) WARN_UNUSED;
+ * False: err is the cause without the host, errno ECANCELED, ETIMEDOUT or EHOSTUNREACH. */
+bool dns_resolve(struct slice host, uint16_t port, uint64_t deadline, struct dns_addresses *out,
+                 struct err *err) WARN_UNUSED;
 /* Connecting to this one failed while another worked: that one comes first until the next look-up. */
 void dns_prefer(struct slice host, const union dns_address *works);
 

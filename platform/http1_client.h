@@ -91,6 +91,8 @@ struct http1_exchange {
     bool response_begun; /* at least one byte of a response was seen */
     bool reused;         /* the connection came from the pool */
     bool request_sent;   /* set by the user when the request is written whole */
+    bool upgrade;        /* set by the user after http1_open: a 101 is wanted */
+    uint64_t ended_at;   /* when the response was whole */
     enum http1_failure failure;
     char message[200];   /* "backend.example:8080: connection refused" */
     uint64_t bytes_sent, bytes_received;
@@ -105,15 +107,19 @@ struct http1_exchange {
     size_t head_n, head_cap, head_scanned;
     struct http_chunked chunked;
     uint64_t left;           /* of HTTP_BODY_LENGTH: not yet received */
+    uint64_t idle_ms;        /* how long the backend lets the connection idle */
     unsigned interim;
-    bool upgrade;            /* a 101 is wanted */
+    bool send_broken;        /* the backend takes no more of the request */
+    bool head_only;          /* no body by its nature: HEAD, 204, 304 */
+    bool bytes_beyond;       /* more was received than the response may have */
 };
 
 /* Begin: a pooled connection (unless `fresh`), or a new one, within connect_ms. x is overwritten. Waits. */
 bool http1_open(struct http1_exchange *x, const struct http1_target *t, struct slice method, struct arena *a,
                 uint64_t connect_ms, bool fresh) WARN_UNUSED;
 
-/* Send without waiting: bytes taken (> 0), 0 when the socket takes none now (wait for writable), -1: failed. */
+/* Send without waiting: bytes taken (> 0), 0 when the socket takes none now (wait for writable), -1: the backend takes no
+ * more. That is no failure of the exchange yet: it may have answered before it closed, see http1_poll_head. */
 ssize_t http1_send(struct http1_exchange *x, const struct iovec *iov, int n);
 
 enum http1_step {
