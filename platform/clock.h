@@ -3,6 +3,7 @@
 #ifndef PLATFORM_CLOCK_H
 #define PLATFORM_CLOCK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define NS_PER_US UINT64_C(1000)
@@ -15,5 +16,10 @@ uint64_t clock_mono_ns(void);
 uint64_t clock_wall_ns(void);
 /* Microseconds of CPU time of the calling thread. */
 uint64_t clock_thread_cpu_us(void);
+
+/* Write wall_ns as UTC in ISO 8601 with 0 to 9 digits of the second's fraction and no zone mark:
+ * "2024-01-19T07:39:54.666" with 3. Zero-terminated; the length is returned. No lock, no locale, no time zone data. */
+#define CLOCK_TEXT_MAX 32
+size_t clock_format(uint64_t wall_ns, unsigned digits, char out[CLOCK_TEXT_MAX]);
 
 #endif

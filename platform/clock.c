@@ -1,0 +1,79 @@
+/* Clocks of the operating system, and their text. */
+#include "platform/clock.h"
+
+#include <time.h>
+
+static uint64_t read_clock(clockid_t id)
+{
+    struct timespec t;
+
+    clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_mono_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_wall_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t clock_thread_cpu_us(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID) / NS_PER_US;
+}
+
+/* Day count since 1970-01-01 to a date of the proleptic Gregorian calendar, in eras of 400 years that begin
+ * on 1 March, so that the leap day is the last of its year (Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+static void date_of_day(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+    uint64_t z = days + 719468;
+    uint64_t era = z / 146097;
+    unsigned doe = (unsigned)(z - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned shifted = (5 * doy + 2) / 153;
+
+    *day = doy - (153 * shifted + 2) / 5 + 1;
+    *month = shifted < 10 ? shifted + 3 : shifted - 9;
+    *year = (unsigned)(yoe + era * 400) + (*month <= 2);
+}
+
+static char *put_digits(char *out, unsigned value, unsigned digits)
+{
+    for (unsigned i = digits; i-- > 0; value /= 10)
+        out[i] = (char)('0' + value % 10);
+    return out + digits;
+}
+
+size_t clock_format(uint64_t wall_ns, unsigned digits, char out[CLOCK_TEXT_MAX])
+{
+    uint64_t seconds = wall_ns / NS_PER_S;
+    unsigned of_day = (unsigned)(seconds % 86400), year, month, day;
+    unsigned fraction = (unsigned)(wall_ns % NS_PER_S);
+    char *p = out;
+
+    date_of_day(seconds / 86400, &year, &month, &day);
+    p = put_digits(p, year, 4);
+    *p++ = '-';
+    p = put_digits(p, month, 2);
+    *p++ = '-';
+    p = put_digits(p, day, 2);
+    *p++ = 'T';
+    p = put_digits(p, of_day / 3600, 2);
+    *p++ = ':';
+    p = put_digits(p, of_day / 60 % 60, 2);
+    *p++ = ':';
+    p = put_digits(p, of_day % 60, 2);
+    if (digits > 0) {
+        *p++ = '.';
+        for (unsigned i = digits < 9 ? digits : 9; i < 9; i++)
+            fraction /= 10;
+        p = put_digits(p, fraction, digits < 9 ? digits : 9);
+    }
+    *p = '\0';
+    return (size_t)(p - out);
+}

@@ -1,0 +1,748 @@
+/* Fibers: switching, time, waiting, cancelling, fairness, inboxes, stacks. */
+#include "tests/unit/platform/fiber_rig.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- switching ---- */
+
+#define SWITCHERS 10
+#define SWITCHES_EACH 10000
+
+static unsigned switches;
+
+static void switcher(void *arg)
+{
+    unsigned *done = arg;
+    volatile double kept = 0.5;
+
+    for (int i = 0; i < SWITCHES_EACH; i++) {
+        double before = kept * (i + 1);
+        fiber_yield();
+        CHECK(before == kept * (i + 1));
+        switches++;
+    }
+    ++*done;
+}
+
+static void spawn_switchers(void *arg)
+{
+    unsigned done = 0;
+
+    (void)arg;
+    for (int i = 0; i < SWITCHERS; i++)
+        CHECK(fiber_spawn("switcher", switcher, &done) != NULL);
+    while (done < SWITCHERS)
+        fiber_yield();
+}
+
+static void test_100000_switches(void **state)
+{
+    (void)state;
+    switches = 0;
+    rig_run(spawn_switchers, NULL);
+    assert_int_equal(switches, SWITCHERS * SWITCHES_EACH);
+}
+
+#define MANY 1000
+static unsigned many_alive, many_done;
+static bool many_go;
+
+static void one_of_many(void *arg)
+{
+    char stack[4096];
+
+    memset(stack, (int)(uintptr_t)arg & 0xff, sizeof stack);
+    many_alive++;
+    while (!many_go)
+        CHECK(fiber_sleep_until(fiber_deadline_ms(1)));
+    for (size_t i = 0; i < sizeof stack; i += 511)
+        CHECK(stack[i] == (char)((uintptr_t)arg & 0xff));
+    many_done++;
+}
+
+static void spawn_many(void *arg)
+{
+    (void)arg;
+    for (uintptr_t i = 0; i < MANY; i++)
+        CHECK(fiber_spawn("one of many", one_of_many, (void *)i) != NULL);
+    rig_turns(3);
+    CHECK_INT(many_alive, MANY);
+    CHECK_INT(fiber_count(), MANY + 1);
+    many_go = true;
+    while (many_done < MANY)
+        fiber_sleep_until(fiber_deadline_ms(1));
+    rig_turns(1);
+    CHECK_INT(fiber_count(), 1);
+}
+
+static void test_thousand_fibers(void **state)
+{
+    (void)state;
+    rig_run(spawn_many, NULL);
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void reuse_stack(void *arg)
+{
+    (void)arg;
+    struct fiber *first = fiber_spawn("a", nothing, NULL);
+    struct fiber *second = fiber_spawn("b", nothing, NULL);
+    rig_turns(1);
+    CHECK(first != second);
+    CHECK(fiber_spawn("c", nothing, NULL) == second); /* it ended last */
+    rig_turns(1);
+}
+
+static void test_stacks_are_reused_last_in_first_out(void **state)
+{
+    (void)state;
+    rig_run(reuse_stack, NULL);
+}
+
+static void errno_other(void *arg)
+{
+    int mine = *(int *)arg;
+
+    for (int i = 0; i < 100; i++) {
+        errno = mine;
+        fiber_yield();
+        CHECK_INT(errno, mine);
+        errno = mine;
+        fiber_sleep_until(fiber_now());
+        CHECK_INT(errno, mine);
+    }
+}
+
+static void errno_main(void *arg)
+{
+    int values[3] = { 1001, 1002, 1003 };
+
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        fiber_spawn("errno", errno_other, &values[i]);
+    rig_turns(300);
+}
+
+static void test_errno_is_kept(void **state)
+{
+    (void)state;
+    rig_run(errno_main, NULL);
+}
+
+static void locals_other(void *arg)
+{
+    fiber_set_local(arg);
+    fiber_yield();
+    CHECK(fiber_local() == arg);
+}
+
+static void locals_main(void *arg)
+{
+    int a, b;
+
+    (void)arg;
+    CHECK(fiber_self() != NULL);
+    CHECK(carrier_self() == carrier_at(0));
+    fiber_spawn("a", locals_other, &a);
+    fiber_spawn("b", locals_other, &b);
+    rig_turns(3);
+    CHECK(fiber_local() == NULL);
+}
+
+static void test_locals(void **state)
+{
+    (void)state;
+    rig_run(locals_main, NULL);
+    assert_null(fiber_self());
+    assert_null(carrier_self());
+    assert_null(fiber_spawn("off a carrier", nothing, NULL));
+}
+
+/* ---- time ---- */
+
+static char order[64];
+
+static void note(const char *text)
+{
+    strcat(order, text);
+}
+
+static void sleeper(void *arg)
+{
+    unsigned ms = *(unsigned *)arg;
+    uint64_t deadline = fiber_deadline_ms(ms);
+    char name[2] = { (char)('0' + ms / 10), '\0' };
+
+    CHECK(fiber_sleep_until(deadline));
+    CHECK(fiber_now() >= deadline);
+    CHECK(fiber_now() < deadline + 2000 * NS_PER_MS);
+    note(name);
+}
+
+static void sleep_in_order(void *arg)
+{
+    static unsigned ms[] = { 50, 10, 30, 20, 40 };
+
+    (void)arg;
+    order[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(ms); i++)
+        fiber_spawn("sleeper", sleeper, &ms[i]);
+    fiber_sleep_until(fiber_deadline_ms(100));
+    CHECK(strcmp(order, "12345") == 0);
+    uint64_t wall = fiber_wall();
+    CHECK(wall == fiber_wall());
+    CHECK(wall > UINT64_C(1500000000) * NS_PER_S);
+}
+
+static void test_sleeps_end_in_order(void **state)
+{
+    (void)state;
+    rig_run(sleep_in_order, NULL);
+}
+
+#define TIMERS 3000
+static struct carrier_timer timers[TIMERS];
+static uint64_t last_fired;
+static unsigned fired;
+
+static uint64_t due_at[TIMERS];
+
+static void fire_sorted(struct carrier_timer *t)
+{
+    uint64_t due = due_at[t - timers];
+
+    CHECK(due >= last_fired);
+    CHECK(due <= fiber_now());
+    CHECK(fiber_self() == NULL);
+    CHECK(t->when == 0);
+    last_fired = due;
+    fired++;
+}
+
+static void heap_main(void *arg)
+{
+    unsigned seed = 7, expected = TIMERS;
+    uint64_t base = fiber_now();
+
+    (void)arg;
+    for (size_t i = 0; i < TIMERS; i++) {
+        seed = seed * 1103515245u + 12345u;
+        due_at[i] = base + NS_PER_MS + seed / 65536 % 20000 * NS_PER_US;
+        timers[i] = (struct carrier_timer){ .fire = fire_sorted };
+        carrier_timer_set(&timers[i], due_at[i]);
+    }
+    for (size_t i = 0; i < TIMERS; i += 3) { /* move some, both ways */
+        due_at[i] = base + NS_PER_MS + (due_at[i] * 31 + i) % (20 * NS_PER_MS);
+        carrier_timer_set(&timers[i], due_at[i]);
+        CHECK(timers[i].when == due_at[i]);
+    }
+    for (size_t i = 1; i < TIMERS; i += 7) {
+        carrier_timer_clear(&timers[i]);
+        carrier_timer_clear(&timers[i]);
+        expected--;
+    }
+    fiber_sleep_until(fiber_deadline_ms(60));
+    CHECK_INT(fired, expected);
+}
+
+static void test_timers_fire_in_order(void **state)
+{
+    (void)state;
+    rig_run(heap_main, NULL);
+}
+
+static unsigned rearmed;
+
+static void rearm_at_once(struct carrier_timer *t)
+{
+    rearmed++;
+    carrier_timer_set(t, 1); /* long past */
+}
+
+static void rearm_main(void *arg)
+{
+    struct carrier_timer t = { .fire = rearm_at_once };
+
+    (void)arg;
+    carrier_timer_set(&t, fiber_now());
+    fiber_sleep_until(fiber_deadline_ms(5));
+    CHECK(rearmed > 1);
+    carrier_timer_clear(&t);
+    unsigned before = rearmed;
+    fiber_sleep_until(fiber_deadline_ms(5));
+    CHECK_INT(rearmed, before);
+}
+
+static void test_a_timer_that_rearms_does_not_hold_the_loop(void **state)
+{
+    (void)state;
+    rig_run(rearm_main, NULL);
+}
+
+/* ---- conditions ---- */
+
+static struct fiber_cond cond = FIBER_COND_INIT;
+
+static void cond_waiter(void *arg)
+{
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &cond };
+
+    CHECK_INT(fiber_wait(&wait, 1, fiber_deadline_ms(5000)), 1);
+    CHECK(wait.ready);
+    note(arg);
+}
+
+static void cond_main(void *arg)
+{
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &cond };
+
+    (void)arg;
+    order[0] = '\0';
+    fiber_cond_signal(&cond); /* nobody waits: not kept */
+    CHECK_INT(fiber_wait(&wait, 1, fiber_deadline_ms(2)), 0);
+    CHECK(!fiber_cond_has_waiters(&cond));
+    fiber_spawn("a", cond_waiter, "a");
+    fiber_spawn("b", cond_waiter, "b");
+    fiber_spawn("c", cond_waiter, "c");
+    fiber_spawn("d", cond_waiter, "d");
+    rig_turns(2);
+    fiber_cond_signal(&cond);
+    fiber_cond_signal(&cond);
+    rig_turns(2);
+    CHECK(strcmp(order, "ab") == 0);
+    fiber_cond_broadcast(&cond);
+    rig_turns(2);
+    CHECK(strcmp(order, "abcd") == 0);
+    CHECK(!fiber_cond_has_waiters(&cond));
+}
+
+static void test_conditions_wake_first_come_first_served(void **state)
+{
+    (void)state;
+    rig_run(cond_main, NULL);
+}
+
+/* ---- cancelling ---- */
+
+static struct fiber *victim;
+static int cancel_result, cancel_errno;
+
+static void wait_and_report(void *arg)
+{
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &cond };
+
+    (void)arg;
+    errno = 0;
+    cancel_result = fiber_wait(&wait, 1, fiber_deadline_ms(5000));
+    cancel_errno = errno;
+    CHECK_INT(fiber_wait(NULL, 0, fiber_deadline_ms(1)), 0); /* delivered once */
+}
+
+static void cancel_in_wait(void *arg)
+{
+    (void)arg;
+    cancel_result = 99;
+    victim = fiber_spawn("victim", wait_and_report, NULL);
+    rig_turns(2);
+    CHECK_INT(cancel_result, 99);
+    fiber_cancel(victim);
+    rig_turns(1);
+    CHECK_INT(cancel_result, -1);
+    CHECK_INT(cancel_errno, ECANCELED);
+    CHECK(!fiber_cond_has_waiters(&cond));
+    fiber_sleep_until(fiber_deadline_ms(10));
+}
+
+static void test_cancel_in_a_wait(void **state)
+{
+    (void)state;
+    rig_run(cancel_in_wait, NULL);
+}
+
+static void cancel_before_wait(void *arg)
+{
+    (void)arg;
+    cancel_result = 99;
+    victim = fiber_spawn("victim", wait_and_report, NULL);
+    fiber_cancel(victim);
+    rig_turns(1);
+    CHECK_INT(cancel_result, -1);
+    CHECK_INT(cancel_errno, ECANCELED);
+    fiber_sleep_until(fiber_deadline_ms(10));
+}
+
+static void test_cancel_before_a_wait(void **state)
+{
+    (void)state;
+    rig_run(cancel_before_wait, NULL);
+}
+
+static void shielded(void *arg)
+{
+    (void)arg;
+    fiber_shield(true);
+    fiber_shield(true);
+    CHECK(fiber_sleep_until(fiber_deadline_ms(10))); /* cancelled meanwhile */
+    fiber_shield(false);
+    CHECK(fiber_sleep_until(fiber_deadline_ms(1)));
+    fiber_shield(false);
+    errno = 0;
+    CHECK(!fiber_sleep_until(fiber_deadline_ms(1000)));
+    CHECK_INT(errno, ECANCELED);
+    CHECK(fiber_sleep_until(fiber_deadline_ms(1)));
+    victim = NULL;
+}
+
+static void cancel_shielded(void *arg)
+{
+    (void)arg;
+    victim = fiber_spawn("shielded", shielded, NULL);
+    rig_turns(2);
+    fiber_cancel(victim);
+    fiber_sleep_until(fiber_deadline_ms(30));
+    CHECK(victim == NULL);
+}
+
+static void test_cancel_is_kept_while_shielded(void **state)
+{
+    (void)state;
+    rig_run(cancel_shielded, NULL);
+}
+
+static void sleep_long(void *arg)
+{
+    uint64_t deadline = fiber_deadline_ms(20);
+
+    CHECK(fiber_sleep_until(deadline));
+    CHECK(fiber_now() >= deadline);
+    *(bool *)arg = true;
+}
+
+static void cancel_and_clear(void *arg)
+{
+    bool done = false;
+
+    (void)arg;
+    victim = fiber_spawn("victim", sleep_long, &done);
+    rig_turns(2);
+    fiber_cancel(victim);
+    fiber_cancel_clear(victim); /* before it ran: it must sleep on */
+    fiber_sleep_until(fiber_deadline_ms(60));
+    CHECK(done);
+}
+
+static void test_cleared_cancel_is_no_timeout(void **state)
+{
+    (void)state;
+    rig_run(cancel_and_clear, NULL);
+}
+
+static void signal_then_cancel(void *arg)
+{
+    (void)arg;
+    cancel_result = 99;
+    victim = fiber_spawn("victim", cond_waiter, "s");
+    order[0] = '\0';
+    rig_turns(2);
+    fiber_cond_signal(&cond);
+    fiber_cancel(victim); /* cond_waiter checks that it got the signal */
+    rig_turns(2);
+    CHECK(strcmp(order, "s") == 0);
+}
+
+static void test_a_signal_goes_before_a_cancel(void **state)
+{
+    (void)state;
+    rig_run(signal_then_cancel, NULL);
+}
+
+/* ---- turns ---- */
+
+static unsigned greedy_runs, modest_runs;
+static bool turns_over;
+
+static void spawn_again(void *arg)
+{
+    (void)arg;
+    greedy_runs++;
+    if (!turns_over)
+        fiber_spawn("again", spawn_again, NULL);
+}
+
+static void modest(void *arg)
+{
+    (void)arg;
+    while (!turns_over) {
+        modest_runs++;
+        fiber_yield();
+    }
+}
+
+static void turns_main(void *arg)
+{
+    (void)arg;
+    fiber_spawn("again", spawn_again, NULL);
+    fiber_spawn("modest", modest, NULL);
+    rig_turns(100);
+    CHECK_INT(greedy_runs, modest_runs);
+    CHECK_INT(greedy_runs, 100);
+    turns_over = true;
+    rig_turns(2);
+}
+
+static void test_a_turn_runs_only_what_was_ready(void **state)
+{
+    (void)state;
+    rig_run(turns_main, NULL);
+}
+
+/* ---- inbox ---- */
+
+#define POSTERS 4
+#define POSTS 20000
+
+struct numbered_item {
+    struct inbox_item item;
+    unsigned poster, number;
+};
+
+static struct numbered_item *posts[POSTERS];
+static unsigned received[POSTERS], received_total;
+static struct fiber_cond all_received = FIBER_COND_INIT;
+
+static void receive(struct inbox_item *item)
+{
+    struct numbered_item *p = CONTAINER_OF(item, struct numbered_item, item);
+
+    CHECK(fiber_self() == NULL);
+    CHECK(carrier_self() == carrier_at(0));
+    CHECK_INT(received[p->poster], p->number); /* in the order of posting */
+    received[p->poster]++;
+    if (++received_total == POSTERS * POSTS)
+        fiber_cond_signal(&all_received);
+}
+
+static void *poster_main(void *arg)
+{
+    unsigned poster = (unsigned)(uintptr_t)arg;
+
+    for (unsigned i = 0; i < POSTS; i++) {
+        posts[poster][i] = (struct numbered_item){ { NULL, receive }, poster, i };
+        carrier_post(carrier_at(0), &posts[poster][i].item);
+        if (i % 64 == 0)
+            usleep(50); /* the carrier goes to sleep now and then */
+    }
+    return NULL;
+}
+
+static void inbox_main(void *arg)
+{
+    pthread_t threads[POSTERS];
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &all_received };
+
+    (void)arg;
+    for (uintptr_t i = 0; i < POSTERS; i++) {
+        posts[i] = malloc(POSTS * sizeof *posts[i]);
+        pthread_create(&threads[i], NULL, poster_main, (void *)i);
+    }
+    CHECK_INT(fiber_wait(&wait, 1, fiber_deadline_ms(30000)), 1);
+    for (int i = 0; i < POSTERS; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK_INT(received[i], POSTS);
+        free(posts[i]);
+    }
+}
+
+static void test_inbox_from_other_threads(void **state)
+{
+    (void)state;
+    rig_run(inbox_main, NULL);
+}
+
+struct ping {
+    struct inbox_item item;
+    atomic_uint count;
+};
+
+static void bounce(struct inbox_item *item)
+{
+    struct ping *p = CONTAINER_OF(item, struct ping, item);
+    unsigned n = atomic_fetch_add(&p->count, 1) + 1;
+
+    CHECK(carrier_index(carrier_self()) == n % carriers_count());
+    if (n < 10000)
+        carrier_post(carrier_at((n + 1) % carriers_count()), item);
+}
+
+static void bounce_main(void *arg)
+{
+    struct ping p = { .item.run = bounce };
+    uint64_t end = fiber_deadline_ms(20000);
+
+    (void)arg;
+    carrier_post(carrier_at(1), &p.item);
+    while (atomic_load(&p.count) < 10000 && fiber_now() < end)
+        fiber_sleep_until(fiber_deadline_ms(5));
+    CHECK_INT(atomic_load(&p.count), 10000);
+}
+
+static void test_carriers_post_to_each_other(void **state)
+{
+    (void)state;
+    rig_run_on(3, bounce_main, NULL);
+}
+
+/* ---- signals ---- */
+
+static atomic_int seen_signal;
+
+static void on_signal(int signal)
+{
+    CHECK(carrier_self() == carrier_at(0));
+    atomic_store(&seen_signal, signal);
+}
+
+static void signal_main(void *arg)
+{
+    (void)arg;
+    kill(getpid(), SIGUSR1);
+    fiber_sleep_until(fiber_deadline_ms(20));
+    CHECK_INT(atomic_load(&seen_signal), SIGUSR1);
+    kill(getpid(), SIGUSR2);
+    fiber_sleep_until(fiber_deadline_ms(20));
+    CHECK_INT(atomic_load(&seen_signal), SIGUSR2);
+}
+
+static void test_signals_arrive_on_carrier_0(void **state)
+{
+    static const int signals[] = { SIGUSR1, SIGUSR2 };
+
+    (void)state;
+    carriers_on_signal(signals, 2, on_signal);
+    rig_run_on(2, signal_main, NULL);
+}
+
+/* ---- stacks ---- */
+
+static void touch_stack(void *arg)
+{
+    volatile char deep[64 * 1024];
+
+    (void)arg;
+    deep[0] = 1; /* the lowest byte */
+    fiber_stack_trim(fiber_self()); /* must not take what is in use */
+    CHECK(deep[0] == 1);
+    fiber_yield();
+}
+
+static void peak_main(void *arg)
+{
+    size_t before = fiber_stack_peak();
+
+    (void)arg;
+    CHECK(before > 0 && before < 64 * 1024);
+    struct fiber *f = fiber_spawn("deep", touch_stack, NULL);
+    rig_turns(1);
+    size_t after = fiber_stack_peak();
+    CHECK(after >= 64 * 1024);
+    CHECK(after < FIBER_STACK_BYTES);
+    fiber_stack_trim(f);
+    rig_turns(2);
+    CHECK(fiber_stack_peak() >= after); /* remembered, though the pages are gone */
+}
+
+static void test_stack_peak_and_trim(void **state)
+{
+    (void)state;
+    rig_run(peak_main, NULL);
+}
+
+static int recurse(int depth)
+{
+    volatile char frame[512];
+
+    memset((char *)frame, depth, sizeof frame);
+    return depth == 0 ? 0 : recurse(depth - 1) + frame[depth % 512];
+}
+
+static volatile int recursed;
+
+static void overflow_main(void *arg)
+{
+    (void)arg;
+    fiber_set_label("GET /deep");
+    recursed = recurse(1 << 20);
+}
+
+static void overflow_in_child(int error_fd)
+{
+    struct rig rig = { overflow_main, NULL };
+    struct carriers_options options = { .count = 1, .on_start = rig_start, .arg = &rig };
+
+    dup2(error_fd, STDERR_FILENO);
+    carriers_run(&options);
+    _exit(0);
+}
+
+static void test_overflow_names_the_fiber_and_aborts(void **state)
+{
+    int pipe_fds[2], status;
+    char text[4096];
+    size_t n = 0;
+    ssize_t got;
+
+    (void)state;
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t child = fork();
+    if (child == 0)
+        overflow_in_child(pipe_fds[1]);
+    close(pipe_fds[1]);
+    while (n < sizeof text - 1 && (got = read(pipe_fds[0], text + n, sizeof text - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = '\0';
+    close(pipe_fds[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+    assert_non_null(strstr(text, "fiber start"));
+    assert_non_null(strstr(text, "GET /deep"));
+    assert_non_null(strstr(text, "overflowed its stack"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_overflow_names_the_fiber_and_aborts), /* first: it forks */
+        cmocka_unit_test(test_100000_switches),
+        cmocka_unit_test(test_thousand_fibers),
+        cmocka_unit_test(test_stacks_are_reused_last_in_first_out),
+        cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_locals),
+        cmocka_unit_test(test_sleeps_end_in_order),
+        cmocka_unit_test(test_timers_fire_in_order),
+        cmocka_unit_test(test_a_timer_that_rearms_does_not_hold_the_loop),
+        cmocka_unit_test(test_conditions_wake_first_come_first_served),
+        cmocka_unit_test(test_cancel_in_a_wait),
+        cmocka_unit_test(test_cancel_before_a_wait),
+        cmocka_unit_test(test_cancel_is_kept_while_shielded),
+        cmocka_unit_test(test_cleared_cancel_is_no_timeout),
+        cmocka_unit_test(test_a_signal_goes_before_a_cancel),
+        cmocka_unit_test(test_a_turn_runs_only_what_was_ready),
+        cmocka_unit_test(test_inbox_from_other_threads),
+        cmocka_unit_test(test_carriers_post_to_each_other),
+        cmocka_unit_test(test_signals_arrive_on_carrier_0),
+        cmocka_unit_test(test_stack_peak_and_trim),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
