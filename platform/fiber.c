@@ -220,9 +220,7 @@ struct fiber *fiber_spawn(const char *name, void (*fn)(void *arg), void *arg)
     struct fiber *f = take_idle(c);
     if (!f)
         return NULL;
-    struct stack stack = f->stack;
-    memset(f, 0, sizeof *f);
-    f->stack = stack;
+    memset(f, 0, offsetof(struct fiber, stack)); /* the stack's links belong to the registry */
     f->carrier = c;
     f->name = name;
     f->fn = fn;

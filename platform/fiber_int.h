@@ -104,7 +104,7 @@ struct fiber {
     unsigned burst_calls;
     unsigned shield;
     bool waiting, queued, cancelled, timed_out;
-    struct stack stack;
+    struct stack stack; /* last: kept over reuse */
 };
 
 struct fiber_waiter {

@@ -112,9 +112,8 @@ size_t fiber_stack_peak(void)
 
 void stack_unmap(struct stack *s)
 {
-    struct stack gone = *s;
-
     pthread_mutex_lock(&registry.lock);
+    struct stack gone = *s;
     note_peak(s);
     if (gone.previous)
         gone.previous->next = gone.next;
