@@ -51,6 +51,8 @@ musl_compiler() {
         dpkg-deb -x "$deb" "$dir.new"
         specs=$(find "$dir.new" -name musl-gcc.specs)
         sed -i "s|/usr/|$dir/usr/|g" "$specs"
+        # libgcc of ARM and libc need each other; gcc groups them by itself only with -static.
+        printf '*link_gcc_c_sequence:\n--start-group %%G %%L --end-group\n\n' >>"$specs"
         mkdir "$dir.new/kernel"
         kernel=/usr/$triplet/include
         if [ -d "$kernel/linux" ]; then ln -s "$kernel/asm" "$dir.new/kernel/asm"
