@@ -28,6 +28,7 @@ enum forward_failure {
     FORWARD_CLIENT_GONE, /* ClientConnectionFailure, counted as 499 */
     FORWARD_CLIENT_BODY, /* the request body is at fault: answer client_status */
     FORWARD_OVERLOAD,    /* arena, blocks or limits.body.total: 500 or 503, see client_status */
+    FORWARD_REQUEST,     /* policies made a request that cannot be written (field name or value, method): 500 */
     FORWARD_CANCELED,    /* the fiber was cancelled for another reason (drain) */
 };
 /* "connect", "timeout", ...: for the log and metrics. */
@@ -44,7 +45,8 @@ struct forward_request {
     struct slice method;
     struct slice path;               /* origin-form, begins with '/' */
     struct slice query;              /* with its '?', or empty */
-    const struct http_fields *fields; /* as the policies left them. Host, framing and hop-by-hop fields in it are not sent */
+    /* As the policies left them. Host, Expect, framing and hop-by-hop fields in it are not sent. */
+    const struct http_fields *fields;
     struct slice host;               /* Host that a policy has set; empty: the target's */
     struct slice client_ip;          /* appended to X-Forwarded-For; empty: the field goes as it is */
     enum forward_body body;
@@ -79,7 +81,7 @@ struct forward_response {
 struct forward {
     struct forward_response response;
     enum forward_failure failure;
-    int client_status;     /* of CLIENT_BODY and OVERLOAD: 400, 408, 413, 500, 503 */
+    int client_status;     /* what to answer: 400, 408, 413 (the client's fault), 500, 503; 0 on FORWARD_OK */
     char message[256];     /* names host:port and cause; for the log and LastError.Message */
     uint64_t began, head_at, ended; /* monotonic nanoseconds: first try, response head, end of body; 0: not reached */
     uint64_t bytes_sent, bytes_received; /* to and from the backend, heads included */
@@ -89,8 +91,14 @@ struct forward {
     struct http1_exchange x;
     struct forward_options options;
     struct conn *client;
-    struct upload *upload;
+    struct slice upgrade; /* the protocol that the client asked for */
 };
+
+/* Take the hop-by-hop fields out of a table, and what its Connection field names (RFC 9110 7.6.1). The request layer calls it on
+ * its copy of the client's fields before policies run: what a policy adds later can then not be named away by the client.
+ * False: Connection names more than FORWARD_NOMINATED_MAX fields (answer 400). */
+#define FORWARD_NOMINATED_MAX 32u
+bool forward_strip_fields(struct http_fields *fields) WARN_UNUSED;
 
 /* Send the request and wait for the response head. f is overwritten. False: failure, client_status and message are set. */
 bool forward_request(struct forward *f, struct conn *c, const struct http1_target *target,
@@ -107,10 +115,9 @@ bool forward_relay_body(struct forward *f, struct conn *c) WARN_UNUSED;
 /* Read the rest of the response body into chain, at most max bytes. False: failure OVERLOAD (500: over max, 503: total). */
 bool forward_buffer_response(struct forward *f, struct block_chain *chain, uint64_t max) WARN_UNUSED;
 
-/* Read the client's request body into chain, at most max bytes; body_ms as above. Not bound to a backend: f is used for
- * failure, client_status (413 over max, 503 total, 400 malformed, 408) and message only. */
-bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chain *chain, uint64_t max, uint64_t body_ms)
-    WARN_UNUSED;
+/* Read the client's request body into chain, at most max bytes. Not bound to a backend: of f only failure, client_status (413
+ * over max, 503 total, 400 malformed, 408) and message are set. */
+bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chain *chain, uint64_t max) WARN_UNUSED;
 
 /* Answer the 101 of the backend with these fields and relay bytes both ways until one side closes (both are closed then), an
  * error, or idle_ms of silence. */

@@ -71,13 +71,6 @@ struct slice tree_nearest(const struct tree *t, enum resource_kind kind, struct 
     return best;
 }
 
-struct slice artifact_last_segment(struct slice path)
-{
-    ptrdiff_t slash = slice_rfind_byte(path, '/');
-
-    return slice_skip(path, (size_t)(slash + 1));
-}
-
 void artifact_add_entity(struct tree *t, const char *kind, struct slice id, struct slice properties)
 {
     struct artifacts *out = t->out;

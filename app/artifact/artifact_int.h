@@ -78,6 +78,5 @@ void artifact_emit_openapi(struct tree *t, const struct resource *api);
 
 /* Add an entity whose properties are the JSON text in `properties`. */
 void artifact_add_entity(struct tree *t, const char *kind, struct slice id, struct slice properties);
-struct slice artifact_last_segment(struct slice path);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/names.h"
 #include "app/url.h"
 #include "platform/base/buf.h"
 #include "platform/crypto.h"
@@ -89,18 +90,10 @@ static void emit_plain(struct emitter *e, const struct resource *r)
 
 /* ---- which APIs ---- */
 
-/* "testapi;rev=2" -> "testapi" */
-static struct slice root_id(struct slice api)
-{
-    ptrdiff_t at = slice_find(api, SLICE(";rev="));
-
-    return at < 0 ? api : slice_first(api, (size_t)at);
-}
-
 static bool links_to(const struct resource *r, struct slice api)
 {
     for (size_t i = 0; i < r->n_links; i++)
-        if (slice_eq(root_id(r->links[i]), root_id(api)))
+        if (slice_eq(name_api_root(r->links[i]), name_api_root(api)))
             return true;
     return false;
 }
@@ -421,7 +414,7 @@ static bool put_key_hash(struct emitter *e, const struct resource *r, const char
 
 static bool check_scope(struct emitter *e, const struct resource *r)
 {
-    struct slice scope = text_of(r, "scope"), id = artifact_last_segment(scope);
+    struct slice scope = text_of(r, "scope"), id = name_last_segment(scope);
     ptrdiff_t product = slice_find(scope, SLICE("/products/")), api = slice_find(scope, SLICE("/apis/"));
 
     if (slice_ends(scope, SLICE("/apis")) || slice_ends(scope, SLICE("/apis/")) || (product < 0 && api < 0 && scope.n))

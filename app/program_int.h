@@ -1,0 +1,47 @@
+/* Inside the program compiler. */
+#ifndef APP_PROGRAM_INT_H
+#define APP_PROGRAM_INT_H
+
+#include "app/program.h"
+#include "platform/json.h"
+
+/* One entity, parsed. */
+struct part {
+    struct slice id;
+    const struct json *properties;
+    struct part *next;
+};
+
+enum part_kind {
+    PART_REPOSITORY, PART_NAMED_VALUE, PART_BACKEND, PART_FRAGMENT, PART_VERSION_SET, PART_API, PART_OPERATION, PART_PRODUCT,
+    PART_GATEWAY, PART_SUBSCRIPTION, PART_USER, PART_POLICY, PART_KINDS
+};
+
+struct fragment {
+    struct slice text;
+    const char *file;
+};
+
+struct builder {
+    struct program *program;
+    struct arena *arena;           /* the program's */
+    const struct program_input *input;
+    const struct program_report *report;
+    struct err *err;
+    struct part *parts[PART_KINDS], **ends[PART_KINDS];
+    struct policy_compiler *compiler;
+    struct map documents;          /* scope -> struct policy_document */
+    struct map operations_seen;
+};
+
+struct slice part_text(const struct part *p, const char *name);
+void program_warn(struct builder *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The steps, in order; each false with err set. */
+bool program_read_parts(struct builder *b);
+bool program_make_values(struct builder *b);   /* repository, named values, backends, fragments, users, version sets */
+bool program_make_apis(struct builder *b);     /* APIs and operations this gateway serves */
+bool program_make_products(struct builder *b); /* products, open products, subscriptions and keys */
+bool program_make_policies(struct builder *b); /* documents and pipelines */
+
+#endif

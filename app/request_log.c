@@ -1,0 +1,141 @@
+/* Formatting the request log. One list of fields serves both forms. */
+#include "app/request_log.h"
+
+#include <time.h>
+
+#include "platform/base/buf.h"
+#include "platform/clock.h"
+#include "platform/log.h"
+
+struct line {
+    struct buf b;
+    bool json;
+};
+
+static void field_name(struct line *l, const char *name)
+{
+    if (l->json) {
+        buf_puts(&l->b, ",\"");
+        buf_puts(&l->b, name);
+        buf_puts(&l->b, "\":");
+        return;
+    }
+    buf_puts(&l->b, ", ");
+    buf_puts(&l->b, name);
+    buf_puts(&l->b, ": ");
+}
+
+static void put_text(struct line *l, const char *name, struct slice value)
+{
+    if (!value.n)
+        return;
+    field_name(l, name);
+    if (l->json) {
+        buf_put_json(&l->b, value);
+        return;
+    }
+    for (size_t i = 0; i < value.n; i++)
+        buf_putc(&l->b, (unsigned char)value.p[i] < ' ' ? ' ' : value.p[i]); /* a line stays a line */
+}
+
+static void put_number(struct line *l, const char *name, uint64_t value)
+{
+    field_name(l, name);
+    buf_put_u64(&l->b, value);
+}
+
+static void put_bool(struct line *l, const char *name, bool value)
+{
+    field_name(l, name);
+    if (l->json)
+        buf_puts(&l->b, value ? "true" : "false");
+    else
+        buf_puts(&l->b, value ? "True" : "False");
+}
+
+/* 2024-01-19T07:39:54.666 */
+static struct slice timestamp(char out[32], uint64_t wall_ns)
+{
+    time_t seconds = (time_t)(wall_ns / NS_PER_S);
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+    unsigned ms = (unsigned)(wall_ns / NS_PER_MS % 1000);
+    out[n++] = '.';
+    out[n++] = (char)('0' + ms / 100);
+    out[n++] = (char)('0' + ms / 10 % 10);
+    out[n++] = (char)('0' + ms % 10);
+    return slice_of(out, n);
+}
+
+static void put_error(struct line *l, const struct request_log *e)
+{
+    if (!e->has_error)
+        return;
+    put_text(l, "errorSource", e->error_source);
+    put_text(l, "errorReason", e->error_reason);
+    put_text(l, "errorMessage", e->error_message);
+    put_text(l, "errorSection", e->error_section);
+}
+
+static void put_fields(struct line *l, const struct request_log *e)
+{
+    put_bool(l, "isRequestSuccess", e->status < 400);
+    put_number(l, "totalTime", e->total_ns / NS_PER_MS);
+    put_text(l, "category", SLICE("GatewayLogs"));
+    put_text(l, "callerIpAddress", e->caller_ip);
+    put_text(l, "region", e->region);
+    put_text(l, "correlationId", e->correlation_id);
+    put_text(l, "method", e->method);
+    put_text(l, "url", e->url);
+    put_number(l, "responseCode", (uint64_t)e->status);
+    put_number(l, "requestSize", e->request_bytes);
+    put_number(l, "responseSize", e->response_bytes);
+    put_text(l, "cache", SLICE("none"));
+    put_text(l, "apiId", e->api_id);
+    put_text(l, "apiRevision", e->api_revision);
+    put_text(l, "operationId", e->operation_id);
+    put_text(l, "productId", e->product_id);
+    put_text(l, "subscriptionId", e->subscription_id);
+    put_text(l, "clientProtocol", SLICE("HTTP/1.1"));
+    put_text(l, "clientTls", e->tls ? SLICE("yes") : SLICE_NONE);
+    if (e->backend_called) {
+        put_number(l, "backendTime", e->backend_ns / NS_PER_MS);
+        put_text(l, "backendMethod", e->backend_method);
+        put_text(l, "backendUrl", e->backend_url);
+        put_text(l, "backendProtocol", SLICE("HTTP/1.1"));
+        put_number(l, "backendResponseCode", (uint64_t)e->backend_status);
+    }
+    put_error(l, e);
+}
+
+void request_log_write(struct arena *a, const struct request_log *entry)
+{
+    char when[32];
+    struct line l = { .json = log_format() == LOG_FORMAT_JSON };
+    enum log_level level = entry->status >= 500 ? LOG_ERROR : LOG_INFO;
+
+    if (log_format() == LOG_FORMAT_NONE || !log_enabled(level))
+        return;
+    struct arena_mark mark = arena_mark(a);
+    bool overflowed = a->overflow;
+    buf_init(&l.b, a);
+    if (l.json) {
+        buf_puts(&l.b, level == LOG_ERROR ? "{\"level\":\"Error\",\"timestamp\":\"" : "{\"level\":\"Info\",\"timestamp\":\"");
+        buf_put(&l.b, timestamp(when, entry->wall_ns));
+        buf_puts(&l.b, "Z\",\"eventType\":\"GatewayLogs\"");
+    } else {
+        buf_puts(&l.b, level == LOG_ERROR ? "[Error] " : "[Info] ");
+        buf_put(&l.b, timestamp(when, entry->wall_ns));
+        buf_puts(&l.b, " [GatewayLogs]");
+    }
+    put_fields(&l, entry);
+    if (l.json)
+        buf_putc(&l.b, '}');
+    struct slice text = buf_slice(&l.b);
+    if (text.n)
+        log_line(level, text);
+    arena_reset(a, mark);
+    a->overflow = overflowed;
+}
