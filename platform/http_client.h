@@ -26,6 +26,10 @@ enum http_client_failure {
     HTTP_CLIENT_OTHER,
 };
 
+/* Called once, before the first byte for the sink (also when no body comes), with the final answer's status and fields, which are
+ * borrowed for the call; on the client's thread; false ends the transfer (HTTP_CLIENT_SINK). A resumed download must know whether it
+ * got 206 or 200 before it takes bytes. */
+typedef bool http_client_head(void *arg, int status, const struct http_fields *fields);
 /* Body bytes as they arrive, on the client's thread; false ends the transfer (HTTP_CLIENT_SINK). */
 typedef bool http_client_sink(void *arg, const char *p, size_t n);
 
@@ -35,6 +39,7 @@ struct http_client_request {
     const struct http_fields *fields; /* may be NULL */
     struct slice body;
     http_client_sink *sink;           /* NULL: the body goes to result.body, at most max_body bytes */
+    http_client_head *head;           /* may be NULL; has sink_arg too */
     void *sink_arg;
     size_t max_body;
     uint64_t connect_ms, total_ms;    /* 0: 10 s, none */
