@@ -34,13 +34,14 @@ void crypto_random(void *out, size_t n);
 
 /* Lower-case hex; out has 2*n bytes, no terminator. */
 void crypto_hex(const uint8_t *p, size_t n, char *out);
-/* RFC 4648 base64 (4) and base64url without padding (5). Results in the arena; decode: p == NULL on bad input. */
+/* RFC 4648 base64 (4) and base64url without padding (5). Results in the arena; decode: p == NULL on bad input.
+ * base64 may hold white space between its digits, as .NET and MIME allow; base64url may not. */
 struct slice crypto_base64(struct arena *a, struct slice data);
 struct slice crypto_base64url(struct arena *a, struct slice data);
 struct slice crypto_base64_decode(struct arena *a, struct slice text);
 struct slice crypto_base64url_decode(struct arena *a, struct slice text);
 
-/* ---- signature keys ---- */
+/* ---- signature keys; each of these calls takes up to some milliseconds: never on a carrier ---- */
 /* Algorithms of sync.md (d2): "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha256". */
 struct crypto_key; /* a public key, or a pair */
 /* A new P-256 pair. */

@@ -1,0 +1,564 @@
+/* Hashes, keys, signatures and certificates on mbedTLS.
+ *
+ * 1. Hashes and MACs are computed by the low-level functions with the state on the stack: they allocate nothing,
+ *    so the request path may use them. mbedtls_md_* would allocate its contexts.
+ * 2. Random bytes come from getrandom: no state of ours, so no lock and nothing to reseed after a fork.
+ * 3. No PSA: its key slots are process-wide and locked; a key here belongs to whoever holds it.
+ * 4. Private key material that we copy is wiped before it is freed. */
+#include "platform/crypto.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <mbedtls/constant_time.h>
+#include <mbedtls/ecp.h>
+#include <mbedtls/error.h>
+#include <mbedtls/md5.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/rsa.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/sha256.h>
+#include <mbedtls/sha512.h>
+#include <mbedtls/x509_crt.h>
+
+#include "platform/clock.h"
+
+/* ---- random bytes, comparing ---- */
+
+void crypto_random(void *out, size_t n)
+{
+    char *p = out;
+
+    while (n) {
+        ssize_t got = getrandom(p, n, 0);
+        if (got < 0 && errno != EINTR) {
+            perror("holdfast: getrandom");
+            abort();
+        }
+        if (got > 0) {
+            p += got;
+            n -= (size_t)got;
+        }
+    }
+}
+
+/* As mbedTLS wants its generator. */
+static int random_source(void *unused, unsigned char *out, size_t n)
+{
+    crypto_random(out, n);
+    return 0;
+}
+
+bool crypto_equal(const void *a, const void *b, size_t n)
+{
+    return mbedtls_ct_memcmp(a, b, n) == 0;
+}
+
+/* ---- hashes ---- */
+
+struct hash_state {
+    union {
+        mbedtls_md5_context md5;
+        mbedtls_sha1_context sha1;
+        mbedtls_sha256_context sha256;
+        mbedtls_sha512_context sha512;
+    };
+};
+
+/* The library's functions fail only where hardware does the work; we have none built in. */
+#define MUST(call)      \
+    do {                \
+        if ((call) != 0) \
+            abort();    \
+    } while (0)
+
+static void hash_begin(struct hash_state *s, enum crypto_hash h)
+{
+    switch (h) {
+    case CRYPTO_MD5:
+        mbedtls_md5_init(&s->md5);
+        MUST(mbedtls_md5_starts(&s->md5));
+        return;
+    case CRYPTO_SHA1:
+        mbedtls_sha1_init(&s->sha1);
+        MUST(mbedtls_sha1_starts(&s->sha1));
+        return;
+    case CRYPTO_SHA256:
+        mbedtls_sha256_init(&s->sha256);
+        MUST(mbedtls_sha256_starts(&s->sha256, 0));
+        return;
+    case CRYPTO_SHA384:
+    case CRYPTO_SHA512:
+        mbedtls_sha512_init(&s->sha512);
+        MUST(mbedtls_sha512_starts(&s->sha512, h == CRYPTO_SHA384));
+        return;
+    }
+}
+
+static void hash_add(struct hash_state *s, enum crypto_hash h, const void *p, size_t n)
+{
+    switch (h) {
+    case CRYPTO_MD5:
+        MUST(mbedtls_md5_update(&s->md5, p, n));
+        return;
+    case CRYPTO_SHA1:
+        MUST(mbedtls_sha1_update(&s->sha1, p, n));
+        return;
+    case CRYPTO_SHA256:
+        MUST(mbedtls_sha256_update(&s->sha256, p, n));
+        return;
+    case CRYPTO_SHA384:
+    case CRYPTO_SHA512:
+        MUST(mbedtls_sha512_update(&s->sha512, p, n));
+        return;
+    }
+}
+
+static void hash_end(struct hash_state *s, enum crypto_hash h, uint8_t *out)
+{
+    switch (h) {
+    case CRYPTO_MD5:
+        MUST(mbedtls_md5_finish(&s->md5, out));
+        return;
+    case CRYPTO_SHA1:
+        MUST(mbedtls_sha1_finish(&s->sha1, out));
+        return;
+    case CRYPTO_SHA256:
+        MUST(mbedtls_sha256_finish(&s->sha256, out));
+        return;
+    case CRYPTO_SHA384:
+    case CRYPTO_SHA512:
+        MUST(mbedtls_sha512_finish(&s->sha512, out));
+        return;
+    }
+}
+
+size_t crypto_hash_size(enum crypto_hash h)
+{
+    static const uint8_t sizes[] = {
+        [CRYPTO_MD5] = 16, [CRYPTO_SHA1] = 20, [CRYPTO_SHA256] = 32, [CRYPTO_SHA384] = 48, [CRYPTO_SHA512] = 64,
+    };
+    return sizes[h];
+}
+
+void crypto_hash(enum crypto_hash h, struct slice data, uint8_t *out)
+{
+    struct hash_state s;
+
+    hash_begin(&s, h);
+    hash_add(&s, h, data.p, data.n);
+    hash_end(&s, h, out);
+}
+
+/* RFC 2104. */
+void crypto_hmac(enum crypto_hash h, struct slice key, struct slice data, uint8_t *out)
+{
+    size_t block = h == CRYPTO_SHA384 || h == CRYPTO_SHA512 ? 128 : 64;
+    uint8_t pad[128] = { 0 };
+    struct hash_state s;
+
+    if (key.n > block)
+        crypto_hash(h, key, pad);
+    else if (key.n)
+        memcpy(pad, key.p, key.n);
+    for (size_t i = 0; i < block; i++)
+        pad[i] ^= 0x36;
+    hash_begin(&s, h);
+    hash_add(&s, h, pad, block);
+    hash_add(&s, h, data.p, data.n);
+    hash_end(&s, h, out);
+
+    for (size_t i = 0; i < block; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    hash_begin(&s, h);
+    hash_add(&s, h, pad, block);
+    hash_add(&s, h, out, crypto_hash_size(h));
+    hash_end(&s, h, out);
+    mbedtls_platform_zeroize(pad, sizeof pad);
+    mbedtls_platform_zeroize(&s, sizeof s);
+}
+
+_Static_assert(sizeof(struct hash_state) <= sizeof(struct crypto_sha256_ctx), "the state fits its place");
+
+void crypto_sha256_begin(struct crypto_sha256_ctx *c)
+{
+    hash_begin((struct hash_state *)c->opaque, CRYPTO_SHA256);
+}
+
+void crypto_sha256_add(struct crypto_sha256_ctx *c, const void *p, size_t n)
+{
+    hash_add((struct hash_state *)c->opaque, CRYPTO_SHA256, p, n);
+}
+
+void crypto_sha256_end(struct crypto_sha256_ctx *c, uint8_t out[CRYPTO_SHA256_BYTES])
+{
+    hash_end((struct hash_state *)c->opaque, CRYPTO_SHA256, out);
+}
+
+/* ---- keys ---- */
+
+/* The algorithms of sync.md (d2). */
+enum alg { ECDSA_P256, ECDSA_P384, RSA_PSS };
+static const struct {
+    const char *name;
+    mbedtls_md_type_t md;
+    enum crypto_hash hash;
+} algs[] = {
+    [ECDSA_P256] = { "ecdsa-p256-sha256", MBEDTLS_MD_SHA256, CRYPTO_SHA256 },
+    [ECDSA_P384] = { "ecdsa-p384-sha384", MBEDTLS_MD_SHA384, CRYPTO_SHA384 },
+    [RSA_PSS] = { "rsa-pss-sha256", MBEDTLS_MD_SHA256, CRYPTO_SHA256 },
+};
+#define RSA_BITS_MIN 3072
+/* PEM of an RSA key of 8192 bits is 6.4 kB. */
+#define KEY_TEXT_MAX 8192
+
+struct crypto_key {
+    mbedtls_pk_context pk;
+    enum alg alg;
+    bool is_private;
+};
+
+/* The library's functions that only read a key take it without const. */
+static mbedtls_pk_context *pk_of(const struct crypto_key *k)
+{
+    return (mbedtls_pk_context *)&k->pk;
+}
+
+static bool library_error(struct err *err, const char *what, int code)
+{
+    char text[160];
+
+    mbedtls_strerror(code, text, sizeof text);
+    return err_set(err, "%s: %s", what, text);
+}
+
+static struct crypto_key *key_new(void)
+{
+    struct crypto_key *k = calloc(1, sizeof *k);
+
+    if (k)
+        mbedtls_pk_init(&k->pk);
+    return k;
+}
+
+void crypto_key_free(struct crypto_key *k)
+{
+    if (!k)
+        return;
+    mbedtls_pk_free(&k->pk);
+    free(k);
+}
+
+bool crypto_key_generate(struct crypto_key **out, struct err *err)
+{
+    struct crypto_key *k = key_new();
+
+    *out = NULL;
+    if (!k)
+        return err_set(err, "key: no memory");
+    k->alg = ECDSA_P256;
+    k->is_private = true;
+    int code = mbedtls_pk_setup(&k->pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
+    if (!code)
+        code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(k->pk), random_source, NULL);
+    if (code) {
+        crypto_key_free(k);
+        return library_error(err, "key: generate", code);
+    }
+    *out = k;
+    return true;
+}
+
+/* Which of our algorithms the key is for. */
+static bool find_alg(struct crypto_key *k, struct err *err)
+{
+    if (mbedtls_pk_get_type(&k->pk) == MBEDTLS_PK_RSA) {
+        size_t bits = mbedtls_pk_get_bitlen(&k->pk);
+        if (bits < RSA_BITS_MIN)
+            return err_set(err, "key: RSA with %zu bits: at least %d are needed", bits, RSA_BITS_MIN);
+        k->alg = RSA_PSS;
+        return true;
+    }
+    if (!mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_ECDSA))
+        return err_set(err, "key: neither ECDSA nor RSA");
+    mbedtls_ecp_group_id curve = mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(k->pk));
+    k->alg = curve == MBEDTLS_ECP_DP_SECP384R1 ? ECDSA_P384 : ECDSA_P256;
+    if (curve == MBEDTLS_ECP_DP_SECP256R1 || curve == MBEDTLS_ECP_DP_SECP384R1)
+        return true;
+    const mbedtls_ecp_curve_info *info = mbedtls_ecp_curve_info_from_grp_id(curve);
+    return err_set(err, "key: curve %s: only P-256 and P-384 are known", info ? info->name : "unknown");
+}
+
+/* p[0..n) is followed by a zero byte, which PEM needs to be counted. */
+static int parse_text(struct crypto_key *k, const unsigned char *p, size_t n)
+{
+    struct slice text = slice_of(p, n);
+    bool pem = slice_find(text, SLICE("-----BEGIN ")) >= 0;
+
+    k->is_private = !pem || slice_find(text, SLICE("PRIVATE KEY-----")) >= 0;
+    if (pem && !k->is_private)
+        return mbedtls_pk_parse_public_key(&k->pk, p, n + 1);
+    int code = mbedtls_pk_parse_key(&k->pk, p, pem ? n + 1 : n, NULL, 0, random_source, NULL);
+    if (!code || pem)
+        return code;
+    k->is_private = false;
+    return mbedtls_pk_parse_public_key(&k->pk, p, n);
+}
+
+static bool parse_key(struct crypto_key *k, struct slice text, struct err *err)
+{
+    unsigned char *copy = malloc(text.n + 1);
+
+    if (!copy)
+        return err_set(err, "key: no memory");
+    if (text.n)
+        memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    int code = parse_text(k, copy, text.n);
+    mbedtls_platform_zeroize(copy, text.n);
+    free(copy);
+    if (code == MBEDTLS_ERR_PK_PASSWORD_REQUIRED || code == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
+        return err_set(err, "key: encrypted with a password: store it without one");
+    return code ? library_error(err, "key: neither PEM nor DER of a key", code) : true;
+}
+
+bool crypto_key_read(struct crypto_key **out, struct slice text, struct err *err)
+{
+    struct crypto_key *k = key_new();
+
+    *out = NULL;
+    if (!k)
+        return err_set(err, "key: no memory");
+    if (!parse_key(k, text, err) || !find_alg(k, err)) {
+        crypto_key_free(k);
+        return false;
+    }
+    *out = k;
+    return true;
+}
+
+bool crypto_key_is_private(const struct crypto_key *k)
+{
+    return k->is_private;
+}
+
+const char *crypto_key_alg(const struct crypto_key *k)
+{
+    return algs[k->alg].name;
+}
+
+static bool key_pem(const struct crypto_key *k, int (*write)(const mbedtls_pk_context *, unsigned char *, size_t),
+                    struct arena *a, struct slice *pem, struct err *err)
+{
+    unsigned char text[KEY_TEXT_MAX];
+    int code = write(&k->pk, text, sizeof text);
+
+    if (!code)
+        *pem = arena_copy(a, slice_from((char *)text));
+    mbedtls_platform_zeroize(text, sizeof text);
+    if (code)
+        return library_error(err, "key: write", code);
+    return pem->n ? true : err_set(err, "key: no memory");
+}
+
+bool crypto_key_private_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err)
+{
+    if (!k->is_private)
+        return err_set(err, "key: has no private part");
+    return key_pem(k, mbedtls_pk_write_key_pem, a, pem, err);
+}
+
+bool crypto_key_public_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err)
+{
+    return key_pem(k, mbedtls_pk_write_pubkey_pem, a, pem, err);
+}
+
+bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct slice *der, struct err *err)
+{
+    unsigned char text[KEY_TEXT_MAX];
+    int n = mbedtls_pk_write_pubkey_der(&k->pk, text, sizeof text); /* at the end of text */
+
+    if (n < 0)
+        return library_error(err, "key: write", n);
+    *der = arena_copy(a, slice_of(text + sizeof text - n, (size_t)n));
+    return der->n ? true : err_set(err, "key: no memory");
+}
+
+/* ---- signatures ---- */
+
+bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a, struct slice *signature, struct err *err)
+{
+    uint8_t digest[CRYPTO_HASH_MAX];
+    unsigned char sig[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
+    size_t n;
+
+    if (!k->is_private)
+        return err_set(err, "sign: the key has no private part");
+    crypto_hash(algs[k->alg].hash, data, digest);
+    /* RSA: the salt is as long as the hash (mbedtls_pk_sign_ext). ECDSA: nonce of RFC 6979, see MBEDTLS_ECDSA_DETERMINISTIC. */
+    int code = mbedtls_pk_sign_ext(k->alg == RSA_PSS ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, pk_of(k), algs[k->alg].md,
+                                   digest, crypto_hash_size(algs[k->alg].hash), sig, sizeof sig, &n, random_source, NULL);
+    if (code)
+        return library_error(err, "sign", code);
+    *signature = arena_copy(a, slice_of(sig, n));
+    return signature->n ? true : err_set(err, "sign: no memory");
+}
+
+bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice signature)
+{
+    uint8_t digest[CRYPTO_HASH_MAX];
+    size_t size = crypto_hash_size(algs[k->alg].hash);
+    const mbedtls_pk_rsassa_pss_options pss = { .mgf1_hash_id = algs[k->alg].md, .expected_salt_len = (int)size };
+    bool rsa = k->alg == RSA_PSS;
+
+    crypto_hash(algs[k->alg].hash, data, digest);
+    return mbedtls_pk_verify_ext(rsa ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, rsa ? &pss : NULL, pk_of(k), algs[k->alg].md,
+                                 digest, size, (const unsigned char *)signature.p, signature.n) == 0;
+}
+
+/* ---- certificates ---- */
+
+#define SERIAL_BYTES 16
+/* ub-common-name of RFC 5280. */
+#define COMMON_NAME_MAX 64
+#define CERTIFICATE_TEXT_MAX 16384
+
+/* The list of subject alternative names, its addresses in binary beside it. */
+struct san {
+    mbedtls_x509_san_list entry;
+    uint8_t address[16];
+};
+
+static bool fill_san(struct san *san, struct slice name, struct err *err)
+{
+    char text[256];
+    mbedtls_x509_subject_alternative_name *node = &san->entry.node;
+
+    if (name.n == 0 || name.n >= sizeof text)
+        return err_set(err, "certificate: name \"%.*s\": not 1 to 255 bytes", SLICE_ARG(slice_first(name, 80)));
+    memcpy(text, name.p, name.n);
+    text[name.n] = 0;
+    bool v4 = inet_pton(AF_INET, text, san->address) == 1;
+    if (v4 || inet_pton(AF_INET6, text, san->address) == 1) {
+        node->type = MBEDTLS_X509_SAN_IP_ADDRESS;
+        node->san.unstructured_name = (mbedtls_x509_buf){ .p = san->address, .len = v4 ? 4 : 16 };
+        return true;
+    }
+    for (size_t i = 0; i < name.n; i++)
+        if (!ascii_is_alpha(text[i]) && !ascii_is_digit(text[i]) && !strchr("-._*", text[i]))
+            return err_set(err, "certificate: name \"%s\": neither a host name nor an address", text);
+    node->type = MBEDTLS_X509_SAN_DNS_NAME;
+    node->san.unstructured_name = (mbedtls_x509_buf){ .p = (unsigned char *)name.p, .len = name.n };
+    return true;
+}
+
+static bool fill_sans(struct san *sans, const struct slice *names, size_t n, struct err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!fill_san(&sans[i], names[i], err))
+            return false;
+        sans[i].entry.next = i + 1 < n ? &sans[i + 1].entry : NULL;
+    }
+    return true;
+}
+
+/* As x509write wants a time: YYYYMMDDhhmmss. */
+static void certificate_time(int64_t seconds, char out[16])
+{
+    time_t t = (time_t)(seconds > 0 ? seconds : 0);
+    struct tm tm;
+
+    gmtime_r(&t, &tm);
+    if (strftime(out, 16, "%Y%m%d%H%M%S", &tm) != 14)
+        memcpy(out, "99991231235959", 15);
+}
+
+static int set_validity(mbedtls_x509write_cert *w, unsigned days)
+{
+    int64_t now = (int64_t)(clock_wall_ns() / NS_PER_S);
+    char from[16], to[16];
+
+    certificate_time(now - 86400, from);
+    certificate_time(now + (int64_t)days * 86400, to);
+    return mbedtls_x509write_crt_set_validity(w, from, to);
+}
+
+static int set_serial(mbedtls_x509write_cert *w)
+{
+    unsigned char serial[SERIAL_BYTES];
+
+    crypto_random(serial, sizeof serial);
+    serial[0] = (serial[0] & 0x7f) | 0x40; /* positive, and always of this length */
+    return mbedtls_x509write_crt_set_serial_raw(w, serial, sizeof serial);
+}
+
+static int set_names(mbedtls_x509write_cert *w, struct slice common, const struct san *sans)
+{
+    char subject[COMMON_NAME_MAX + 8];
+    int code;
+
+    snprintf(subject, sizeof subject, "CN=%.*s", SLICE_ARG(slice_first(common, COMMON_NAME_MAX)));
+    if ((code = mbedtls_x509write_crt_set_subject_name(w, subject)) != 0 ||
+        (code = mbedtls_x509write_crt_set_issuer_name(w, subject)) != 0)
+        return code;
+    return mbedtls_x509write_crt_set_subject_alternative_name(w, &sans->entry);
+}
+
+/* Key identifiers, and what a server's leaf certificate is for: Apple's clients want the extended usage. */
+static int set_extensions(mbedtls_x509write_cert *w)
+{
+    mbedtls_asn1_sequence server = { .buf = { .tag = MBEDTLS_ASN1_OID, .len = MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
+                                              .p = (unsigned char *)MBEDTLS_OID_SERVER_AUTH } };
+    int code;
+
+    if ((code = mbedtls_x509write_crt_set_basic_constraints(w, 0, -1)) != 0 ||
+        (code = mbedtls_x509write_crt_set_subject_key_identifier(w)) != 0 ||
+        (code = mbedtls_x509write_crt_set_authority_key_identifier(w)) != 0 ||
+        (code = mbedtls_x509write_crt_set_key_usage(w, MBEDTLS_X509_KU_DIGITAL_SIGNATURE)) != 0)
+        return code;
+    return mbedtls_x509write_crt_set_ext_key_usage(w, &server);
+}
+
+static bool write_certificate(struct crypto_key *k, struct slice common, const struct san *sans, unsigned days,
+                              struct arena *a, struct slice *pem, struct err *err)
+{
+    mbedtls_x509write_cert w;
+    unsigned char text[CERTIFICATE_TEXT_MAX];
+    int code;
+
+    mbedtls_x509write_crt_init(&w);
+    mbedtls_x509write_crt_set_version(&w, MBEDTLS_X509_CRT_VERSION_3);
+    mbedtls_x509write_crt_set_md_alg(&w, MBEDTLS_MD_SHA256);
+    mbedtls_x509write_crt_set_subject_key(&w, &k->pk);
+    mbedtls_x509write_crt_set_issuer_key(&w, &k->pk);
+    if ((code = set_serial(&w)) == 0 && (code = set_validity(&w, days)) == 0 && (code = set_names(&w, common, sans)) == 0 &&
+        (code = set_extensions(&w)) == 0)
+        code = mbedtls_x509write_crt_pem(&w, text, sizeof text, random_source, NULL);
+    mbedtls_x509write_crt_free(&w);
+    if (code)
+        return library_error(err, "certificate", code);
+    *pem = arena_copy(a, slice_from((char *)text));
+    return pem->n ? true : err_set(err, "certificate: no memory");
+}
+
+bool crypto_self_signed(struct arena *a, const struct slice *names, size_t n, unsigned days,
+                        struct slice *certificate_pem, struct slice *key_pem_out, struct err *err)
+{
+    struct san *sans = n ? arena_array(a, struct san, n) : NULL;
+    struct crypto_key *k;
+
+    if (!sans)
+        return err_set(err, n ? "certificate: no memory" : "certificate: no name given");
+    if (!fill_sans(sans, names, n, err) || !crypto_key_generate(&k, err))
+        return false;
+    bool ok = write_certificate(k, names[0], sans, days, a, certificate_pem, err) &&
+              crypto_key_private_pem(k, a, key_pem_out, err);
+    crypto_key_free(k);
+    return ok;
+}
