@@ -57,8 +57,8 @@ struct xml_document {
 /* Nesting of elements; deeper documents are refused. */
 #define XML_DEPTH_MAX 200u
 
-/* Parse a whole document in UTF-8 (a byte order mark is skipped; any declared encoding but UTF-8 and ASCII is refused). text must
- * live as long as the tree. NULL with *err set on failure. Not for the stack of a fiber's deepest call: libxml2 takes some 20 kB. */
+/* Parse a whole document in UTF-8 (a byte order mark is skipped, a declared encoding is not looked at: whoever has the bytes knows
+ * better). text must live as long as the tree. NULL with *err set on failure. libxml2 allocates while it reads. */
 const struct xml_document *xml_parse(struct arena *a, struct slice text, const struct xml_options *options, struct xml_error *err);
 
 /* First child element of that name (NULL: of any), and the next one behind a node. */
@@ -70,9 +70,12 @@ struct slice xml_namespace(const struct xml_node *n, struct slice prefix);
 /* Text and CDATA children one after the other; a single one is not copied. p == NULL when there is none or the arena is full. */
 struct slice xml_text(struct arena *a, const struct xml_node *n);
 
-/* Where byte `decoded` of a decoded value stands in the text it came from: raw is the source from the value's first byte on,
- * is_attr tells how white space and CDATA count. */
+/* Where byte `decoded` of a decoded attribute value or text node stands in the source it came from, which is raw. */
 size_t xml_locate(struct slice raw, bool is_attr, size_t decoded);
+/* Decode references and line ends as the parser does; raw itself when there is nothing to decode. p == NULL: arena full. */
+struct slice xml_decode(struct arena *a, struct slice raw, bool is_attr);
+/* Line and column (1-based, in bytes) of an offset. */
+void xml_line_column(struct slice text, size_t offset, unsigned *line, unsigned *column);
 
 /* Append s with & < > and, for attributes, quotes and white space other than blanks, escaped. */
 struct buf;
