@@ -1,14 +1,17 @@
 /* Forwarding one request: the exchange with the backend, its retry, and the response body; see forward.h.
  *
- * While the request goes out three things are waited for at once: bytes of the client's body, room towards the
- * backend, and an early response. The request body passes through one block that is filled only when it is empty.
+ * While the request goes out three things are waited for at once: bytes of the client's body, room towards
+ * the backend, and an early response. The request body passes through one block that is filled only when it
+ * is empty.
  *
  * When a request is sent a second time (RFC 9110 9.2.2, RFC 9112 9.3.1). All of these must hold:
  *  1. the connection came from the pool, and was closed or reset before a byte of a response: it was stale;
  *  2. it is the first try; the second one uses a new connection, whose failure is final;
- *  3. the backend cannot have acted on it, because no byte was sent, or acting twice is harmless, because the method is
+ *  3. the backend cannot have acted on it, because no byte was sent, or acting twice is harmless, because
+ *     the method is
  *     idempotent;
- *  4. the body can be sent again: there is none, it is buffered, or what was taken from the client is still in the block. */
+ *  4. the body can be sent again: there is none, it is buffered, or what was taken from the client is still
+ *     in the block. */
 #include "app/forward_int.h"
 
 #include <errno.h>
@@ -81,6 +84,19 @@ bool forward_fail(struct forward *f, enum forward_failure failure, int status, c
     vsnprintf(f->message, sizeof f->message, fmt, args);
     va_end(args);
     return false;
+}
+
+/* "host:port: cause", answered with 500. */
+PRINTF_LIKE(3, 4)
+static bool fail_target(struct forward *f, enum forward_failure failure, const char *fmt, ...)
+{
+    char cause[160];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(cause, sizeof cause, fmt, args);
+    va_end(args);
+    return forward_fail(f, failure, 500, "%.90s:%u: %s", f->target->host.p, f->target->port, cause);
 }
 
 static bool fail_cancelled(struct forward *f)
@@ -258,20 +274,17 @@ static uint64_t limit_of(const struct forward *f, enum side side)
 
 static bool fail_late(struct forward *f, enum side side)
 {
-    const struct http1_target *t = f->x.target;
     unsigned long long ms = limit_of(f, side);
 
     switch (side) {
     case SIDE_CLIENT:
         return forward_fail(f, FORWARD_CLIENT_BODY, 408, "request body: no byte for %llu ms", ms);
     case SIDE_RESPONSE:
-        return forward_fail(f, FORWARD_TIMEOUT, 500, "%.120s:%u: no response head within %llu ms", t->host.p, t->port,
-                            ms);
+        return fail_target(f, FORWARD_TIMEOUT, "no response head within %llu ms", ms);
     case SIDE_BACKEND:
-        return forward_fail(f, FORWARD_TIMEOUT, 500, "%.120s:%u: took no byte of the request for %llu ms", t->host.p,
-                            t->port, ms);
+        return fail_target(f, FORWARD_TIMEOUT, "took no byte of the request for %llu ms", ms);
     default:
-        return forward_fail(f, FORWARD_CONNECT, 500, "%.120s:%u: closed while the request was sent", t->host.p, t->port);
+        return fail_target(f, FORWARD_CONNECT, "closed while the request was sent");
     }
 }
 
@@ -311,8 +324,8 @@ static bool exchange(struct forward *f, struct upload *up)
 /* RFC 9110 9.2.2. */
 static bool is_idempotent(struct slice method)
 {
-    static const struct slice names[] = { SLICE_INIT("GET"), SLICE_INIT("HEAD"), SLICE_INIT("PUT"), SLICE_INIT("DELETE"),
-                                          SLICE_INIT("OPTIONS"), SLICE_INIT("TRACE") };
+    static const struct slice names[] = { SLICE_INIT("GET"),    SLICE_INIT("HEAD"),    SLICE_INIT("PUT"),
+                                          SLICE_INIT("DELETE"), SLICE_INIT("OPTIONS"), SLICE_INIT("TRACE") };
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (slice_eq(method, names[i]))
@@ -343,13 +356,12 @@ static void end_exchange(struct forward *f)
     http1_close(&f->x);
 }
 
-static bool send_and_wait(struct forward *f, struct upload *up, const struct http1_target *target, struct slice head,
-                          struct arena *a)
+static bool send_and_wait(struct forward *f, struct upload *up, struct slice head, struct arena *a)
 {
     for (;;) {
         f->tries++;
         rewind_upload(up, head);
-        if (!http1_open(&f->x, target, up->request->method, a, f->options.connect_ms, f->tries > 1))
+        if (!http1_open(&f->x, f->target, up->request->method, a, f->options.connect_ms, f->tries > 1))
             return forward_fail_exchange(f);
         f->x.upgrade = f->upgrade.n > 0;
         if (exchange(f, up))
@@ -392,8 +404,8 @@ static bool take_response(struct forward *f, struct slice method)
     if (r->upgraded)
         f->upgrade = http_fields_get(&head->fields, SLICE("Upgrade"));
     if (!forward_strip_fields(&head->fields))
-        return forward_fail(f, FORWARD_PROTOCOL, 500, "%.120s:%u: Connection names more than %u fields",
-                            f->x.target->host.p, f->x.target->port, FORWARD_NOMINATED_MAX);
+        return fail_target(f, FORWARD_PROTOCOL, "Connection names more than %u fields",
+                           FORWARD_NOMINATED_MAX);
     http_fields_remove(&head->fields, SLICE("Content-Length"));
     r->fields = head->fields;
     r->has_body = !r->upgraded && (f->x.body.n || !f->x.body_ended);
@@ -439,13 +451,15 @@ static uint64_t set_framing(struct upload *up, const struct conn *c)
 }
 
 bool forward_request(struct forward *f, struct conn *c, const struct http1_target *target,
-                     const struct forward_request *request, const struct forward_options *options, struct arena *a)
+                     const struct forward_request *request, const struct forward_options *options,
+                     struct arena *a)
 {
     struct upload up = { .request = request };
     const char *why;
 
     memset(f, 0, sizeof *f);
     f->client = c;
+    f->target = target;
     f->began = fiber_now();
     set_options(f, options);
     if (request->upgrade)
@@ -453,11 +467,10 @@ bool forward_request(struct forward *f, struct conn *c, const struct http1_targe
     uint64_t length = set_framing(&up, c);
     struct slice head = forward_write_head(a, target, request, up.framing, length, f->upgrade, &why);
     if (why)
-        return forward_fail(f, FORWARD_REQUEST, 500, "%.120s:%u: the request's %s cannot be sent", target->host.p,
-                            target->port, why);
+        return fail_target(f, FORWARD_REQUEST, "the request's %s cannot be sent", why);
     if (!head.p)
         return forward_fail(f, FORWARD_OVERLOAD, 500, "request head: the request's memory is full");
-    bool ok = send_and_wait(f, &up, target, head, a) && take_response(f, request->method);
+    bool ok = send_and_wait(f, &up, head, a) && take_response(f, request->method);
     block_give(up.block);
     if (!ok)
         forward_close(f);
@@ -509,8 +522,15 @@ bool forward_relay_body(struct forward *f, struct conn *c)
 
 static bool fail_chain(struct forward *f, enum block_result r, const char *what)
 {
-    return forward_fail(f, FORWARD_OVERLOAD, 503, r == BLOCK_TOTAL ? "%s: limits.body.total is used up" : "%s: no memory",
-                        what);
+    return forward_fail(f, FORWARD_OVERLOAD, 503, "%s: %s", what,
+                        r == BLOCK_TOTAL ? "limits.body.total is used up" : "no memory");
+}
+
+static bool fail_too_large(struct forward *f, enum forward_failure failure, int status, const char *what,
+                           uint64_t max)
+{
+    return forward_fail(f, failure, status, "%s: more than limits.body.buffered, %llu bytes", what,
+                        (unsigned long long)max);
 }
 
 bool forward_buffer_response(struct forward *f, struct block_chain *chain, uint64_t max)
@@ -518,26 +538,18 @@ bool forward_buffer_response(struct forward *f, struct block_chain *chain, uint6
     struct slice piece;
 
     if (f->response.framing == HTTP_BODY_LENGTH && f->response.has_body && f->response.length > max)
-        return forward_fail(f, FORWARD_OVERLOAD, 500, "response body: %llu bytes, limits.body.buffered is %llu",
-                            (unsigned long long)f->response.length, (unsigned long long)max);
+        return fail_too_large(f, FORWARD_OVERLOAD, 500, "response body", max);
     for (;;) {
         if (!forward_body_next(f, &piece))
             return false;
         if (!piece.n)
             return true;
         if (piece.n > max - chain->bytes)
-            return forward_fail(f, FORWARD_OVERLOAD, 500, "response body: more than limits.body.buffered, %llu bytes",
-                                (unsigned long long)max);
+            return fail_too_large(f, FORWARD_OVERLOAD, 500, "response body", max);
         enum block_result r = block_chain_add(chain, piece.p, piece.n);
         if (r != BLOCK_OK)
             return fail_chain(f, r, "response body");
     }
-}
-
-static bool fail_too_large(struct forward *f, uint64_t max)
-{
-    return forward_fail(f, FORWARD_CLIENT_BODY, 413, "request body: more than limits.body.buffered, %llu bytes",
-                        (unsigned long long)max);
 }
 
 bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chain *chain, uint64_t max)
@@ -545,7 +557,7 @@ bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chai
     f->client = c;
     f->failure = FORWARD_OK;
     if (conn_head(c)->framing == HTTP_BODY_LENGTH && conn_head(c)->length > max)
-        return fail_too_large(f, max);
+        return fail_too_large(f, FORWARD_CLIENT_BODY, 413, "request body", max);
     while (!conn_body_done(c)) {
         char *room;
         size_t n;
@@ -558,7 +570,7 @@ bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chai
         if (got == 0)
             break;
         if ((uint64_t)got > max - chain->bytes)
-            return fail_too_large(f, max);
+            return fail_too_large(f, FORWARD_CLIENT_BODY, 413, "request body", max);
         block_chain_filled(chain, (size_t)got);
     }
     return true;

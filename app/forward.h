@@ -1,6 +1,7 @@
-/* Forwarding: one request to a backend and its response back, as a proxy must do it (RFC 9110 7.6): hop-by-hop fields
- * removed, framing rewritten, bodies streamed both ways with one block per direction and never read ahead.
- * Knows nothing about policies or configuration; the request layer fills the plain structures below.
+/* Forwarding: one request to a backend and its response back, as a proxy must do it (RFC 9110 7.6):
+ * hop-by-hop fields removed, framing rewritten, bodies streamed both ways with one block per direction and
+ * never read ahead. Knows nothing about policies or configuration; the request layer fills the plain
+ * structures below.
  *
  * Use, on the worker fiber:
  *     struct forward *f = arena_new(arena, struct forward);
@@ -28,7 +29,7 @@ enum forward_failure {
     FORWARD_CLIENT_GONE, /* ClientConnectionFailure, counted as 499 */
     FORWARD_CLIENT_BODY, /* the request body is at fault: answer client_status */
     FORWARD_OVERLOAD,    /* arena, blocks or limits.body.total: 500 or 503, see client_status */
-    FORWARD_REQUEST,     /* policies made a request that cannot be written (field name or value, method): 500 */
+    FORWARD_REQUEST,     /* policies made a request that cannot be sent (method, field name or value): 500 */
     FORWARD_CANCELED,    /* the fiber was cancelled for another reason (drain) */
 };
 /* "connect", "timeout", ...: for the log and metrics. */
@@ -59,7 +60,7 @@ struct forward_request {
 struct forward_options {
     uint64_t connect_ms;  /* timeout.backend.connect [10 s]: look-up, connect, TLS */
     uint64_t response_ms; /* from the end of the request to the response head [300 s] */
-    uint64_t idle_ms;     /* timeout.backend.idle: silence in the response body [60 s; unbuffered and upgraded: 15 min] */
+    uint64_t idle_ms;     /* timeout.backend.idle: silence in the response body [60 s; unbuffered: 15 min] */
     uint64_t send_ms;     /* timeout.send: no byte of the request taken by the backend [30 s] */
     uint64_t body_ms;     /* timeout.body: no byte of the request body from the client [30 s] */
     bool unbuffered;      /* buffer-response="false": each piece passes at once */
@@ -71,11 +72,11 @@ struct forward_options {
 struct forward_response {
     int status;
     struct slice reason;
-    struct http_fields fields;  /* in the request's arena, may grow and change; hop-by-hop and framing fields removed */
-    enum http_framing framing;  /* what conn_answer needs when the body is passed unchanged: NONE, LENGTH, CHUNKED */
-    uint64_t length;            /* of LENGTH. For HEAD and 304 what the backend declared */
-    bool has_body;              /* a body follows (false: HEAD, 204, 304, 101, length 0) */
-    bool upgraded;              /* 101: answer with forward_relay_upgrade */
+    struct http_fields fields; /* in the request's arena, may grow; without hop-by-hop and framing */
+    enum http_framing framing; /* for conn_answer when the body is passed unchanged: NONE, LENGTH, CHUNKED */
+    uint64_t length;           /* of LENGTH. For HEAD and 304 what the backend declared */
+    bool has_body;             /* a body follows (false: HEAD, 204, 304, 101, length 0) */
+    bool upgraded;             /* 101: answer with forward_relay_upgrade */
 };
 
 struct forward {
@@ -83,47 +84,54 @@ struct forward {
     enum forward_failure failure;
     int client_status;     /* what to answer: 400, 408, 413 (the client's fault), 500, 503; 0 on FORWARD_OK */
     char message[256];     /* names host:port and cause; for the log and LastError.Message */
-    uint64_t began, head_at, ended; /* monotonic nanoseconds: first try, response head, end of body; 0: not reached */
+    uint64_t began, head_at, ended; /* monotonic: first try, response head, end of its body; 0: not reached */
     uint64_t bytes_sent, bytes_received; /* to and from the backend, heads included */
     unsigned tries;        /* connections used: 2 after a stale pooled one */
 
     /* Its own. */
     struct http1_exchange x;
+    const struct http1_target *target;
     struct forward_options options;
     struct conn *client;
     struct slice upgrade; /* the protocol that the client asked for */
 };
 
-/* Take the hop-by-hop fields out of a table, and what its Connection field names (RFC 9110 7.6.1). The request layer calls it on
- * its copy of the client's fields before policies run: what a policy adds later can then not be named away by the client.
- * False: Connection names more than FORWARD_NOMINATED_MAX fields (answer 400). */
+/* Take the hop-by-hop fields out of a table, and what its Connection field names (RFC 9110 7.6.1). The
+ * request layer calls it on its copy of the client's fields before policies run: what a policy adds later
+ * can then not be named away by the client. False: Connection names more than FORWARD_NOMINATED_MAX fields
+ * (answer 400). */
 #define FORWARD_NOMINATED_MAX 32u
 bool forward_strip_fields(struct http_fields *fields) WARN_UNUSED;
 
-/* Send the request and wait for the response head. f is overwritten. False: failure, client_status and message are set. */
+/* Send the request and wait for the response head. f is overwritten. False: failure, client_status and
+ * message are set. */
 bool forward_request(struct forward *f, struct conn *c, const struct http1_target *target,
-                     const struct forward_request *request, const struct forward_options *options, struct arena *a)
-    WARN_UNUSED;
+                     const struct forward_request *request, const struct forward_options *options,
+                     struct arena *a) WARN_UNUSED;
 
-/* Next piece of the response body: true with *piece (empty: the end), valid until the next call; false: failed. Waits. */
+/* Next piece of the response body: true with *piece (empty: the end), valid until the next call; false:
+ * failed. Waits. */
 bool forward_body_next(struct forward *f, struct slice *piece) WARN_UNUSED;
 
-/* After conn_answer_begin: pass the rest of the response body to the client, and end the answer. False: failed; the client's
- * connection was aborted, because its answer is cut. */
+/* After conn_answer_begin: pass the rest of the response body to the client, and end the answer. False:
+ * failed; the client's connection was aborted, because its answer is cut. */
 bool forward_relay_body(struct forward *f, struct conn *c) WARN_UNUSED;
 
-/* Read the rest of the response body into chain, at most max bytes. False: failure OVERLOAD (500: over max, 503: total). */
+/* Read the rest of the response body into chain, at most max bytes. False: failure OVERLOAD (500: over max,
+ * 503: total). */
 bool forward_buffer_response(struct forward *f, struct block_chain *chain, uint64_t max) WARN_UNUSED;
 
-/* Read the client's request body into chain, at most max bytes. Not bound to a backend: of f only failure, client_status (413
- * over max, 503 total, 400 malformed, 408) and message are set. */
-bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chain *chain, uint64_t max) WARN_UNUSED;
+/* Read the client's request body into chain, at most max bytes. Not bound to a backend: of f only failure,
+ * client_status (413 over max, 503 total, 400 malformed, 408) and message are set. */
+bool forward_buffer_request(struct forward *f, struct conn *c, struct block_chain *chain,
+                            uint64_t max) WARN_UNUSED;
 
-/* Answer the 101 of the backend with these fields and relay bytes both ways until one side closes (both are closed then), an
- * error, or idle_ms of silence. */
+/* Answer the 101 of the backend with these fields and relay bytes both ways until one side closes (both are
+ * closed then), an error, or idle_ms of silence. */
 void forward_relay_upgrade(struct forward *f, struct conn *c, const struct http_fields *fields);
 
-/* The upstream connection goes back to its pool or is closed; blocks are given back. Always call it; may be called again. */
+/* The upstream connection goes back to its pool or is closed; blocks are given back. Always call it; may be
+ * called again. */
 void forward_close(struct forward *f);
 
 #endif

@@ -1,7 +1,9 @@
-/* Heads of forwarded messages: what is taken out at this hop, and how the request to the backend is written.
+/* Heads of forwarded messages: what is taken out at this hop, and how the request to the backend is
+ * written.
  *
- * Invariant: what forward_write_head returns is exactly one request head, whose framing is the one it was given. Method, target,
- * names and values are checked or escaped here although the listener has checked the client's: policies write them, too. */
+ * Invariant: what forward_write_head returns is exactly one request head, whose framing is the one it was
+ * given. Method, target, names and values are checked or escaped here although the listener has checked the
+ * client's: policies write them, too. */
 #include "app/forward_int.h"
 
 #include <string.h>
@@ -13,7 +15,8 @@ struct nominated {
     unsigned n;
 };
 
-/* Connection = #connection-option (RFC 9110 7.6.1). close, keep-alive and upgrade name no field that is still there. */
+/* Connection = #connection-option (RFC 9110 7.6.1). close, keep-alive and upgrade name no field that is
+ * still there. */
 static bool collect_nominated(const struct http_fields *fields, struct nominated *out)
 {
     out->n = 0;
@@ -59,7 +62,8 @@ bool forward_strip_fields(struct http_fields *fields)
 
 /* ---- the request head ---- */
 
-/* Fields that the head gets from elsewhere: the target, the framing, the listener, the address of the client. */
+/* Fields that the head gets from elsewhere: the target, the framing, the listener, the address of the
+ * client. */
 static bool is_written_apart(const struct http_field *field)
 {
     switch (field->name.n) {
@@ -137,7 +141,8 @@ static void put_forwarded_for(struct buf *b, const struct forward_request *rq)
 
 static bool defines_body(struct slice method)
 {
-    return slice_eq(method, SLICE("POST")) || slice_eq(method, SLICE("PUT")) || slice_eq(method, SLICE("PATCH"));
+    return slice_eq(method, SLICE("POST")) || slice_eq(method, SLICE("PUT")) ||
+           slice_eq(method, SLICE("PATCH"));
 }
 
 static void put_framing(struct buf *b, struct slice method, enum http_framing framing, uint64_t length)
@@ -171,15 +176,16 @@ static const char *find_fault(const struct forward_request *rq)
 
 static size_t estimate(const struct http1_target *target, const struct forward_request *rq)
 {
-    size_t n = 160 + rq->method.n + rq->path.n + rq->query.n + rq->host.n + target->authority.n + rq->client_ip.n;
+    size_t n = 160 + rq->method.n + rq->path.n + rq->query.n + rq->host.n + rq->client_ip.n;
 
     for (uint32_t i = 0; i < rq->fields->n; i++)
         n += rq->fields->v[i].name.n + rq->fields->v[i].value.n + 4;
-    return n;
+    return n + target->authority.n;
 }
 
-struct slice forward_write_head(struct arena *a, const struct http1_target *target, const struct forward_request *rq,
-                                enum http_framing framing, uint64_t length, struct slice upgrade, const char **why)
+struct slice forward_write_head(struct arena *a, const struct http1_target *target,
+                                const struct forward_request *rq, enum http_framing framing, uint64_t length,
+                                struct slice upgrade, const char **why)
 {
     struct buf b;
 

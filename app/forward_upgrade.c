@@ -1,5 +1,5 @@
-/* After 101 Switching Protocols: bytes both ways, one block per direction, until one side closes (policies.md,
- * forward-request; gateway.md 6: either side closing closes both). */
+/* After 101 Switching Protocols: bytes both ways, one block per direction, until one side closes
+ * (policies.md, forward-request; gateway.md 6: either side closing closes both). */
 #include "app/forward_int.h"
 
 #include <errno.h>

@@ -1,10 +1,12 @@
-/* Body blocks: 16 kB pieces that bodies pass through or are kept in, from a pool of the carrier, outside the arenas.
+/* Body blocks: 16 kB pieces that bodies pass through or are kept in, from a pool of the carrier, outside
+ * the arenas.
  *
  * Invariants
  * 1. A block is taken and given back on the same carrier; no lock.
- * 2. A relay holds at most one block per direction; what is kept longer is a chain, and each block of a chain is
- *    counted against limits.body.total, process-wide.
- * 3. The pool keeps BLOCK_POOL_KEEP free blocks; the others go back to the system, so that a burst leaves no trace. */
+ * 2. A relay holds at most one block per direction; what is kept longer is a chain, and each block of a
+ *    chain is counted against limits.body.total, process-wide.
+ * 3. The pool keeps BLOCK_POOL_KEEP free blocks; the others go back to the system, so that a burst leaves
+ *    no trace. */
 #ifndef PLATFORM_BLOCK_H
 #define PLATFORM_BLOCK_H
 
@@ -58,7 +60,8 @@ enum block_result {
 
 /* Add bytes at the end. */
 enum block_result block_chain_add(struct block_chain *c, const void *p, size_t n) WARN_UNUSED;
-/* Room at the end of the chain to read into: sets *p and *n (> 0); what was filled is then reported to block_chain_filled. */
+/* Room at the end of the chain to read into: sets *p and *n (> 0); what was filled is then reported to
+ * block_chain_filled. */
 enum block_result block_chain_room(struct block_chain *c, char **p, size_t *n) WARN_UNUSED;
 void block_chain_filled(struct block_chain *c, size_t n);
 /* Whole body in one piece where it is one block; otherwise false. */

@@ -1,7 +1,7 @@
 /* Names to addresses with a cache per carrier; the invariants stand in dns.h.
  *
- * A name's entry travels: it lies in its carrier's list; while `looking`, the helper thread owns job, result and
- * code, and nothing else, and hands them back through the carrier's inbox. */
+ * A name's entry travels: it lies in its carrier's list; while `looking`, the helper thread owns job,
+ * result and code, and nothing else, and hands them back through the carrier's inbox. */
 #include "platform/dns.h"
 
 #include <arpa/inet.h>
@@ -42,7 +42,7 @@ static _Thread_local struct dns_counts counts;
 static int resolve_by_system(const char *name, struct dns_addresses *out);
 static _Atomic(dns_resolver *) resolver = resolve_by_system;
 
-/* Look-ups that wait for a helper, process-wide; the lock is held for a few instructions, at look-ups only. */
+/* Look-ups that wait for a helper, process-wide. The lock is short, and taken at look-ups only. */
 static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct dns_name *queue_first, *queue_last;
 static unsigned lookups_running;
@@ -266,6 +266,20 @@ void dns_drop(void)
     }
 }
 
+static uint64_t earlier(uint64_t when, uint64_t ms)
+{
+    return when > ms * NS_PER_MS ? when - ms * NS_PER_MS : 0;
+}
+
+void dns_age(uint64_t ms)
+{
+    for (struct dns_name *e = names; e; e = e->next) {
+        e->fresh_until = earlier(e->fresh_until, ms);
+        e->retry_at = earlier(e->retry_at, ms);
+        e->began = earlier(e->began, ms);
+    }
+}
+
 /* Rule 2 and 3: the answer in hand will do without waiting. */
 static bool usable_now(const struct dns_name *e)
 {
@@ -307,7 +321,8 @@ static bool wait_for_answer(struct dns_name *e, uint64_t deadline, struct err *e
     return err_set(err, "name look-up timed out");
 }
 
-bool dns_resolve(struct slice host, uint16_t port, uint64_t deadline, struct dns_addresses *out, struct err *err)
+bool dns_resolve(struct slice host, uint16_t port, uint64_t deadline, struct dns_addresses *out,
+                 struct err *err)
 {
     uint64_t hash = hash_bytes_icase(host);
 

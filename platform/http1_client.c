@@ -1,4 +1,5 @@
-/* The lean HTTP/1.1 client: connecting, sending, reading one response; the invariants stand in http1_client.h. */
+/* The lean HTTP/1.1 client: connecting, sending, reading one response; the invariants stand in
+ * http1_client.h. */
 #include "platform/http1_int.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 #include "platform/base/hash.h"
 #include "platform/tls.h"
 
-/* A response head may be as large as limits.header.bytes lets a request be; see limits.header.count for the fields. */
+/* A response head may be as large as limits.header.bytes lets a request be; see limits.header.count for the
+ * fields. */
 #define HEAD_MAX (2 * BLOCK_BYTES)
 #define FIELDS_MAX 200u
 
@@ -89,9 +91,11 @@ bool http1_target_init(struct http1_target *t, struct arena *a, const struct htt
 
     memset(t, 0, sizeof *t);
     if (!is_host(host))
-        return err_set(err, "backend host \"%.*s\": not a host name or address", SLICE_ARG(slice_first(o->host, 300)));
+        return err_set(err, "backend host \"%.*s\": not a host name or address",
+                       SLICE_ARG(slice_first(o->host, 300)));
     if (!is_host(tls_name))
-        return err_set(err, "backend TLS name \"%.*s\": not a host name", SLICE_ARG(slice_first(tls_name, 300)));
+        return err_set(err, "backend TLS name \"%.*s\": not a host name",
+                       SLICE_ARG(slice_first(tls_name, 300)));
     if (o->port > UINT16_MAX)
         return err_set(err, "backend port %u: not a port", o->port);
     t->host = slice_from(lower_cstr(a, host));
@@ -161,7 +165,8 @@ static bool connect_address(struct http1_conn *c, const union dns_address *a, ui
     return false;
 }
 
-/* One after the other; each gets an equal share of the time that is left, so that a dead first one leaves some. */
+/* One after the other; each gets an equal share of the time that is left, so that a dead first one leaves
+ * some. */
 static bool connect_any(struct http1_exchange *x, const struct dns_addresses *list, uint64_t deadline)
 {
     for (unsigned i = 0; i < list->n; i++) {
@@ -464,8 +469,8 @@ static bool begin_body(struct http1_exchange *x, size_t head_bytes)
     return n ? take_bytes(x, rest, n) : true;
 }
 
-/* What follows starts in the block again, where a body must find its place: it fits, because only a head larger than
- * a block is collected elsewhere. */
+/* What follows starts in the block again, where a body must find its place: it fits, because only a head
+ * larger than a block is collected elsewhere. */
 static void drop_interim(struct http1_exchange *x, size_t head_bytes)
 {
     x->head_n -= head_bytes;
@@ -475,7 +480,8 @@ static void drop_interim(struct http1_exchange *x, size_t head_bytes)
     x->head_scanned = 0;
 }
 
-static enum http1_step accept_head(struct http1_exchange *x, const struct http_head *parsed, size_t head_bytes)
+static enum http1_step accept_head(struct http1_exchange *x, const struct http_head *parsed,
+                                   size_t head_bytes)
 {
     if (parsed->status == 101 && !x->upgrade) {
         fail(x, HTTP1_PROTOCOL, "response 101 to a request without Upgrade");
@@ -497,14 +503,16 @@ static enum http1_step accept_head(struct http1_exchange *x, const struct http_h
 /* Parse what has been received; a loop, because interim responses may stand before the final one. */
 static enum http1_step parse_head(struct http1_exchange *x)
 {
-    static const struct http_limits limits = { .head_bytes = HEAD_MAX, .target_bytes = HEAD_MAX, .fields = FIELDS_MAX };
+    static const struct http_limits limits = { .head_bytes = HEAD_MAX, .target_bytes = HEAD_MAX,
+                                               .fields = FIELDS_MAX };
     struct http_field table[FIELDS_MAX];
     struct http_head head;
+    struct http_parse_result r;
     enum http1_step step = HTTP1_MORE;
 
     while (step == HTTP1_MORE && x->head_n) {
-        struct http_parse_result r = http_parse_response(x->head_buf, x->head_n, &x->head_scanned, &limits, x->method,
-                                                         table, FIELDS_MAX, &head);
+        r = http_parse_response(x->head_buf, x->head_n, &x->head_scanned, &limits, x->method, table,
+                                FIELDS_MAX, &head);
         if (r.outcome == HTTP_PARSE_MORE)
             return HTTP1_MORE;
         if (r.outcome == HTTP_PARSE_BAD) {

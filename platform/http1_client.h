@@ -1,14 +1,17 @@
-/* The lean HTTP/1.1 client of the data path: connections to backends with per-carrier keep-alive pools, one exchange at
- * a time on each, plain or TLS. It knows framing and nothing about gateways; app/forward.c makes a proxy of it.
+/* The lean HTTP/1.1 client of the data path: connections to backends with per-carrier keep-alive pools, one
+ * exchange at a time on each, plain or TLS. It knows framing and nothing about gateways; app/forward.c
+ * makes a proxy of it.
  *
  * Invariants
  * 1. A connection belongs to its carrier; so does its pool. No lock.
- * 2. It returns to the pool only when the exchange ended cleanly: request written whole, final response read whole by its
- *    own framing, both sides want keep-alive, no byte beyond the end, no FIN or error seen. Otherwise it is closed.
+ * 2. It returns to the pool only when the exchange ended cleanly: request written whole, final response
+ *    read whole by its own framing, both sides want keep-alive, no byte beyond the end, no FIN or error
+ *    seen. Otherwise it is closed.
  * 3. An idle connection is watched: FIN, error or any byte that is not TLS housekeeping closes it.
- * 4. A response that contradicts itself is an error: cut before its length or last chunk, malformed chunk or head, bytes
- *    beyond the end of a delimited body. (Bytes after a bodiless response, to HEAD or of 204 and 304, only cost the
- *    connection: RFC 9112 6.3 lets a client drop them, and nothing that was passed on is wrong.)
+ * 4. A response that contradicts itself is an error: cut before its length or last chunk, malformed chunk
+ *    or head, bytes beyond the end of a delimited body. (Bytes after a bodiless response, to HEAD or of 204
+ *    and 304, only cost the connection: RFC 9112 6.3 lets a client drop them, and nothing that was passed
+ *    on is wrong.)
  * 5. No malloc in steady state: connections and pool entries come from free lists, bodies pass in blocks.
  * 6. An exchange holds at most one block, from the first byte of the response to its end. */
 #ifndef PLATFORM_HTTP1_CLIENT_H
@@ -29,7 +32,8 @@ struct http1_conn;
 
 /* ---- targets ---- */
 
-/* Where to connect. Made once, when a program is compiled (or per request for computed addresses); immutable after that. */
+/* Where to connect. Made once, when a program is compiled (or per request for computed addresses);
+ * immutable after that. */
 struct http1_target {
     struct slice host;      /* name or literal address without brackets, lower case, zero-terminated */
     struct slice authority; /* the Host field's value: host[:port], brackets around IPv6 */
@@ -47,13 +51,13 @@ struct http1_target_options {
     bool skip_chain, skip_name;
 };
 /* Fill t; its text is copied to the arena. False: err says what is wrong with host or port. */
-bool http1_target_init(struct http1_target *t, struct arena *a, const struct http1_target_options *o, struct err *err)
-    WARN_UNUSED;
+bool http1_target_init(struct http1_target *t, struct arena *a, const struct http1_target_options *o,
+                       struct err *err) WARN_UNUSED;
 
 /* ---- the client ---- */
 
-/* Connections kept idle per target and carrier, and for how long; a `Keep-Alive: timeout=` of the backend shortens it.
- * Below the 75 s of nginx, above the pauses of a browser. */
+/* Connections kept idle per target and carrier, and for how long; a `Keep-Alive: timeout=` of the backend
+ * shortens it. Below the 75 s of nginx, above the pauses of a browser. */
 #define HTTP1_IDLE_PER_TARGET 64u
 #define HTTP1_IDLE_MS 60000u
 /* Informational responses before the final one (RFC 9110 15.2). */
@@ -63,7 +67,7 @@ bool http1_target_init(struct http1_target *t, struct arena *a, const struct htt
 void http1_set_trust(struct tls_trust *trust);
 
 struct http1_counts {
-    uint64_t opened, reused, failed, stale; /* connections; stale: retried after a pooled one was found closed */
+    uint64_t opened, reused, failed; /* connections */
     unsigned idle, active;
 };
 /* Of the calling carrier. */
@@ -86,7 +90,7 @@ enum http1_failure {
 struct http1_exchange {
     /* The final response, from HTTP1_HEAD on; text and table are in the exchange's arena. */
     struct http_head head;
-    struct slice body;   /* payload to be used next: inside the block; the user moves p and n on as he takes it */
+    struct slice body;   /* payload to be used next, inside the block; the user moves p and n on */
     bool body_ended;     /* nothing follows `body` */
     bool response_begun; /* at least one byte of a response was seen */
     bool reused;         /* the connection came from the pool */
@@ -118,8 +122,9 @@ struct http1_exchange {
 bool http1_open(struct http1_exchange *x, const struct http1_target *t, struct slice method, struct arena *a,
                 uint64_t connect_ms, bool fresh) WARN_UNUSED;
 
-/* Send without waiting: bytes taken (> 0), 0 when the socket takes none now (wait for writable), -1: the backend takes no
- * more. That is no failure of the exchange yet: it may have answered before it closed, see http1_poll_head. */
+/* Send without waiting: bytes taken (> 0), 0 when the socket takes none now (wait for writable), -1: the
+ * backend takes no more. That is no failure of the exchange yet: it may have answered before it closed, see
+ * http1_poll_head. */
 ssize_t http1_send(struct http1_exchange *x, const struct iovec *iov, int n);
 
 enum http1_step {
@@ -130,18 +135,20 @@ enum http1_step {
 /* Look for the final response head without waiting; other 1xx responses are passed over. */
 enum http1_step http1_poll_head(struct http1_exchange *x);
 
-/* Receive until `least` bytes of payload are in x->body, the body has ended or the block is full. What x->body still holds
- * is kept. Waits at most idle_ms for each byte. False: failed. */
+/* Receive until `least` bytes of payload are in x->body, the body has ended or the block is full. What
+ * x->body still holds is kept. Waits at most idle_ms for each byte. False: failed. */
 bool http1_fill(struct http1_exchange *x, size_t least, uint64_t idle_ms) WARN_UNUSED;
 
 /* The socket, to wait on; NULL when the connection was given back. */
 struct sock *http1_sock(struct http1_exchange *x);
-/* The connection's stream, for a raw relay after 101; x keeps owning it. Bytes behind the head are in x->body. */
+/* The connection's stream, for a raw relay after 101; x keeps owning it. Bytes behind the head are in
+ * x->body. */
 struct stream *http1_stream(struct http1_exchange *x);
-/* The fault was that a pooled connection had been closed by its backend: no byte of a response, no time-out. Whether a
- * second try is safe is for the caller to say (app/forward.c writes down the rule). */
+/* The fault was that a pooled connection had been closed by its backend: no byte of a response, no
+ * time-out. Whether a second try is safe is for the caller to say (app/forward.c writes down the rule). */
 bool http1_was_stale(const struct http1_exchange *x);
-/* End: give the connection back when invariant 2 allows it, else close it; give the block back. May be called again. */
+/* End: give the connection back when invariant 2 allows it, else close it; give the block back. May be
+ * called again. */
 void http1_close(struct http1_exchange *x);
 
 #endif

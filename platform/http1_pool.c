@@ -161,7 +161,8 @@ bool http1_pool_is_quiet(struct http1_conn *c)
         return false;
     if (!(c->stream.sock.flags & SOCK_READABLE) && !stream_pending(&c->stream))
         return true;
-    /* TLS tickets and the tail of a read that filled its buffer are drained here; any payload is one byte too many. */
+    /* TLS tickets and the tail of a read that filled its buffer are drained here; any payload is one byte
+     * too many. */
     if (stream_recv(&c->stream, &byte, 1) >= 0)
         return false;
     return errno == EAGAIN && !(c->stream.sock.flags & (SOCK_RDHUP | SOCK_ERR));
