@@ -48,6 +48,7 @@ struct value_name {
 struct value {
     const struct expr *expr; /* NULL: a literal */
     struct slice text;       /* the literal; p == NULL: absent */
+    struct slice tail;       /* literal text behind an expression */
     int64_t number;          /* literal int, bool, enum; hash of a literal field name */
     int64_t min, max;        /* bounds of an int */
     const struct value_name *names; /* of an enum; ends with a NULL name */

@@ -102,6 +102,7 @@ struct rt_fault {
     struct slice message;      /* LastError.Message */
     struct slice text;         /* "message" of the body; p == NULL: message. */
     bool internal;             /* body says "Internal server error" with the activityId, whatever `message` */
+    struct slice header, header_value; /* one field of the answer: WWW-Authenticate, Retry-After; empty: none */
 };
 
 /* context.LastError. */
