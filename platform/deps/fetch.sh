@@ -15,19 +15,22 @@ has_sum() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$2" ]; }
 
 # private_apt KIND COMMAND...: run an apt command with folders of our own. KIND, say "sid-source" or
 # "sid-arm64", has one folder: indexes that do not load (mirrors are sometimes half synchronised)
-# must not take others down with them.
+# must not take others down with them. How old an index is does not matter, as mirrors do lag: the
+# lock's SHA-256 says what is taken.
 private_apt() {
     local dir=$cache/apt/$1
     shift
     "$@" -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
          -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
          -o Dir::State::lists="$dir/lists" -o Dir::State::status="$dir/status" -o Dir::Cache="$dir/cache" \
-         -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=2
+         -o Acquire::Languages=none \
+         -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=2
 }
 
 # index KIND: load the index of a suite, at most once an hour; print the names of its files.
 index() {
     local kind=$1 suite=${1%-*} arch=${1##*-} dir=$cache/apt/$1 line
+    [ ! -e "$run/$kind.failed" ] || return 1
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
     : >>"$dir/status"
     if [ "$arch" = source ]; then line="deb-src [signed-by=$keyring]"
@@ -35,7 +38,11 @@ index() {
     if [ -z "$(find "$dir/loaded" -mmin -60 2>/dev/null)" ]; then
         say "loading the $kind index"
         printf '%s %s %s main\n' "$line" "$(mirror)" "$suite" >"$dir/sources.list"
-        private_apt "$kind" apt-get -qq update >"$dir/log" 2>&1 || { say "$kind: $(tail -n1 "$dir/log")"; return 1; }
+        if ! private_apt "$kind" apt-get -qq update >"$dir/log" 2>&1; then
+            say "$kind: $(tail -n1 "$dir/log")"
+            touch "$run/$kind.failed"
+            return 1
+        fi
         touch "$dir/loaded"
     fi
     private_apt "$kind" apt-get indextargets --format '$(FILENAME)'
@@ -111,6 +118,8 @@ fetch() {
     printf '%s\n' "$to"
 }
 
+run=$(mktemp -d)
+trap 'rm -rf "$run"' EXIT
 mkdir -p "$archives"
 exec 9>"$archives/.lock"
 flock 9
