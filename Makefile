@@ -40,7 +40,9 @@ language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' \
             -DCURL_STATICLIB -DLIBXML_STATIC -DPCRE2_STATIC -DPCRE2_CODE_UNIT_WIDTH=8 -DYAML_DECLARE_STATIC
 common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections -fstack-protector-strong
 release  := $(common) -O2 -fPIE -fno-plt
-checked  := $(common) -O1 -fno-omit-frame-pointer
+checked  := $(common) -O2 -fno-omit-frame-pointer
+# Under sanitizers gcc's "may be used uninitialized" is mostly wrong (its manual says so).
+sanitize := $(common) -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized
 libs     := -lcurl -lxml2 -lsqlite3 -lmbedtls -lmbedx509 -lmbedcrypto -lz -lyyjson -lpcre2-8 -lyaml -lm -lpthread
 
 asan_flags := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -50,6 +52,7 @@ fuzz_flags := $(asan_flags) -fsanitize=fuzzer-no-link
 # While nobody has written the seam's table, civetweb is left out.
 seam := $(wildcard platform/civetweb.def)
 
+# Tests may hand literals to functions that take a void * of context.
 # variant: name, dependency set, compiler flags, link flags, compiler (the set's own if empty)
 define variant
 set_$(1)    := $(2)
@@ -64,7 +67,7 @@ $$(objects_$(1)) $$(patsubst %,build/obj/$(1)/%.o,$(unit_tests) $(fault_tests) $
 build/obj/$(1)/%.o: %
 	@mkdir -p $$(@D)
 	$$(call show,CC,$(1) $$<)
-	$$(hide)$$(cc_$(1)) $$(cflags_$(1)) $$(CFLAGS) -MMD -MP -c $$< -o $$@
+	$$(hide)$$(cc_$(1)) $$(cflags_$(1)) $$(if $$(filter tests/%,$$<),-Wno-write-strings) $$(CFLAGS) -MMD -MP -c $$< -o $$@
 
 # The seam under civetweb: see platform/civetweb.def.
 build/obj/$(1)/civetweb.o: build/deps/$(2)/set platform/civetweb.def platform/deps/seam.sh
@@ -84,9 +87,9 @@ $(eval $(call variant,amd64,musl-amd64,$(release),-static-pie))
 $(eval $(call variant,arm64,musl-arm64,$(release),-static-pie))
 $(eval $(call variant,armhf,musl-armhf,$(release),-static-pie))
 $(eval $(call variant,unit,host,$(checked),))
-$(eval $(call variant,asan,host,$(checked) $(asan_flags),$(asan_flags)))
-$(eval $(call variant,tsan,host,$(checked) $(tsan_flags),$(tsan_flags)))
-$(eval $(call variant,fuzz,host,$(checked) $(fuzz_flags) -Wno-error,$(asan_flags) -fsanitize=fuzzer,clang))
+$(eval $(call variant,asan,host,$(sanitize) $(asan_flags),$(asan_flags)))
+$(eval $(call variant,tsan,host,$(sanitize) $(tsan_flags),$(tsan_flags)))
+$(eval $(call variant,fuzz,host,$(sanitize) $(fuzz_flags) -Wno-error,$(asan_flags) -fsanitize=fuzzer,clang))
 
 hide := $(if $(V),,@)
 show  = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)')
