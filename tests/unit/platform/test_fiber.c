@@ -16,15 +16,28 @@
 
 static unsigned switches;
 
+/* More values live over the switch than there are registers that a call keeps: all of these are in use. */
+static void keep_registers(unsigned salt)
+{
+    volatile unsigned from = salt;
+    unsigned long a = from + 1ul, b = from + 2ul, c = from + 3ul, d = from + 4ul, e = from + 5ul, f = from + 6ul;
+    unsigned long g = from + 7ul, h = from + 8ul, i = from + 9ul, j = from + 10ul;
+    double k = from * 0.5, l = from * 1.5, m = from * 2.5, n = from * 3.5, o = from * 4.5, p = from * 5.5;
+    double q = from * 6.5, r = from * 7.5;
+
+    fiber_yield();
+    CHECK(a == from + 1ul && b == from + 2ul && c == from + 3ul && d == from + 4ul && e == from + 5ul);
+    CHECK(f == from + 6ul && g == from + 7ul && h == from + 8ul && i == from + 9ul && j == from + 10ul);
+    CHECK(k == from * 0.5 && l == from * 1.5 && m == from * 2.5 && n == from * 3.5);
+    CHECK(o == from * 4.5 && p == from * 5.5 && q == from * 6.5 && r == from * 7.5);
+}
+
 static void switcher(void *arg)
 {
     unsigned *done = arg;
-    volatile double kept = 0.5;
 
-    for (int i = 0; i < SWITCHES_EACH; i++) {
-        double before = kept * (i + 1);
-        fiber_yield();
-        CHECK(before == kept * (i + 1));
+    for (unsigned i = 0; i < SWITCHES_EACH; i++) {
+        keep_registers(i * 10 + *done);
         switches++;
     }
     ++*done;
