@@ -61,7 +61,7 @@ cflags_$(1) := $(3) -I. -Ibuild/deps/$(2)/include -Ibuild/deps/$(2)/include/libx
 ldflags_$(1) := $(4) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack -Lbuild/deps/$(2)/lib
 objects_$(1) := $$(patsubst %,build/obj/$(1)/%.o,$$(sources)) $(if $(seam),build/obj/$(1)/civetweb.o)
 
-$$(objects_$(1)) $$(patsubst %,build/obj/$(1)/%.o,$(unit_tests) $(fault_tests) $(helpers) $(fuzzers)): \
+$$(objects_$(1)) $$(patsubst %,build/obj/$(1)/%.o,$(unit_tests) $(fault_tests) $(helpers) $(fuzzers) tests/tools/replay.c): \
     build/deps/$(2)/set Makefile
 
 build/obj/$(1)/%.o: %
