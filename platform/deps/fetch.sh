@@ -76,7 +76,7 @@ download() {
     /usr/lib/apt/apt-helper -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=2 \
         download-file "$url" "$to.part" "SHA256:$sum" >"$to.log" 2>&1 || {
         say "  $url: $(sed -n 's/^E: //p' "$to.log" | head -n1)"
-        rm -f "$to.part"
+        rm -f "$to.part" "$to.log"
         return 1
     }
     rm -f "$to.log"
