@@ -174,28 +174,8 @@ void metrics_event(enum metrics_event event)
     atomic_fetch_add_explicit(&metrics.events[event], 1, memory_order_relaxed);
 }
 
-/* ---- sync ---- */
-
-static const char *const sync_results[] = { "updated", "current", "offline", "rejected" };
-static const char *const sync_reasons[] = { "connect", "tls", "auth", "http", "portal", "signature", "digest", "invalid", "store" };
-static _Atomic uint64_t sync_counts[COUNT_OF(sync_results)], sync_errors[COUNT_OF(sync_reasons)];
-
-static void count_name(const char *const *names, size_t n, _Atomic uint64_t *counts, const char *name)
-{
-    for (size_t i = 0; name && i < n; i++)
-        if (strcmp(names[i], name) == 0)
-            atomic_fetch_add(&counts[i], 1);
-}
-
-void metrics_sync(const char *result, const char *reason)
-{
-    count_name(sync_results, COUNT_OF(sync_results), sync_counts, result);
-    count_name(sync_reasons, COUNT_OF(sync_reasons), sync_errors, reason);
-}
-
 /* ---- writing ---- */
 
-/* One summed series, gathered from all carriers. */
 static int by_key(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
@@ -203,6 +183,7 @@ static int by_key(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* One summed series, gathered from all carriers. */
 struct total {
     uint64_t key, count;
 };
@@ -243,7 +224,7 @@ static void put_label(struct buf *b, const char *name, struct slice value)
     buf_putc(b, '"');
 }
 
-static void head(struct buf *b, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *b, const char *name, const char *type, const char *help)
 {
     buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -254,7 +235,7 @@ static void write_requests(struct buf *b)
     struct total *totals = arena_array(b->arena, struct total, room);
     size_t n = totals ? gather(totals, room) : 0;
 
-    head(b, "gateway_requests_total", "counter", "Requests answered.");
+    metrics_head(b, "gateway_requests_total", "counter", "Requests answered.");
     buf_puts(b, "gateway_requests_total{api=\"\",operation=\"\",method=\"\",status_code=\"500\"} 0\n");
     for (size_t i = 0; i < n; i++) {
         const struct operation_name *name = &metrics.operations[totals[i].key >> 32];
@@ -301,30 +282,19 @@ static void write_histograms(struct buf *b)
 {
     uint32_t n = metrics.n_apis;
 
-    head(b, "gateway_request_duration_seconds", "histogram", "From the complete request head to the end of the answer.");
+    metrics_head(b, "gateway_request_duration_seconds", "histogram", "From the complete request head to the end of the answer.");
     for (uint32_t i = 0; i < n; i++)
         write_histogram(b, "gateway_request_duration_seconds", i, offsetof(struct per_carrier, request));
-    head(b, "gateway_backend_duration_seconds", "histogram", "From the call of the backend to the end of its response.");
+    metrics_head(b, "gateway_backend_duration_seconds", "histogram", "From the call of the backend to the end of its response.");
     for (uint32_t i = 0; i < n; i++)
         write_histogram(b, "gateway_backend_duration_seconds", i, offsetof(struct per_carrier, backend));
-}
-
-static void write_sync(struct buf *b)
-{
-    head(b, "configuration_sync_total", "counter", "Configuration sync cycles.");
-    for (size_t i = 0; i < COUNT_OF(sync_results); i++)
-        buf_printf(b, "configuration_sync_total{result=\"%s\"} %llu\n", sync_results[i], (unsigned long long)sync_counts[i]);
-    head(b, "configuration_sync_errors_total", "counter", "Configuration sync cycles that failed.");
-    for (size_t i = 0; i < COUNT_OF(sync_reasons); i++)
-        buf_printf(b, "configuration_sync_errors_total{reason=\"%s\"} %llu\n", sync_reasons[i], (unsigned long long)sync_errors[i]);
 }
 
 void metrics_write(struct buf *out)
 {
     write_requests(out);
     write_histograms(out);
-    write_sync(out);
-    head(out, "holdfast_arena_overflows_total", "counter", "Requests that ran out of limits.arena.");
+    metrics_head(out, "holdfast_arena_overflows_total", "counter", "Requests that ran out of limits.arena.");
     buf_printf(out, "holdfast_arena_overflows_total %llu\n", (unsigned long long)metrics.events[METRICS_ARENA_OVERFLOW]);
 }
 

@@ -25,14 +25,13 @@ uint32_t metrics_operation_id(struct slice api, struct slice operation);
 /* One finished request, on its carrier. backend_ns: 0 when no backend was called. */
 void metrics_request(uint32_t operation_id, struct slice method, int status, uint64_t duration_ns, uint64_t backend_ns);
 
-/* One finished sync cycle: result "updated", "current", "offline", "rejected"; reason empty or its class. Sync thread. */
-void metrics_sync(const char *result, const char *reason);
-
 /* Counts that single events add to. */
 enum metrics_event { METRICS_ARENA_OVERFLOW, METRICS_REQUEST_PANIC, METRICS_EVENTS };
 void metrics_event(enum metrics_event event);
 
-/* All of it as exposition text. Any thread. */
+/* "# HELP" and "# TYPE" lines of a metric. */
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+/* What is counted here, as exposition text. Any thread. */
 void metrics_write(struct buf *out);
 /* Requests counted so far (for status reports). */
 uint64_t metrics_requests_total(void);

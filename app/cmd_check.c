@@ -1,0 +1,100 @@
+/* check: compile policy files or an artifact directory, and print every problem as file:line:col. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/artifact/artifact.h"
+#include "app/cli.h"
+#include "app/metrics.h"
+#include "app/program.h"
+#include "platform/file.h"
+#include "platform/tls.h"
+#include "policy/check.h"
+
+#define POLICY_FILE_MAX (16u << 20)
+
+struct tally {
+    unsigned errors, warnings;
+};
+
+static void print_diagnostic(void *arg, const struct policy_diagnostic *d)
+{
+    struct tally *t = arg;
+    bool error = d->severity == POLICY_ERROR;
+
+    *(error ? &t->errors : &t->warnings) += 1;
+    printf("%s:%u:%u: %s: %.*s\n", d->file, d->line, d->column, error ? "error" : "warning", SLICE_ARG(d->message));
+}
+
+static void print_warning(void *arg, const char *text)
+{
+    ((struct tally *)arg)->warnings++;
+    printf("configuration:0:0: warning: %s\n", text);
+}
+
+static bool check_file(struct cli *c, const char *path, struct tally *t)
+{
+    struct arena a;
+    struct slice text;
+    struct err err;
+
+    arena_init_growing(&a, CLI_ARENA_BYTES);
+    bool ok = file_read(&a, path, POLICY_FILE_MAX, &text, &err);
+    if (ok) {
+        const struct policy_diagnostics *found = policy_check(&a, text, path);
+        for (size_t i = 0; found && i < found->n; i++)
+            print_diagnostic(t, &found->v[i]);
+    } else {
+        cli_fail(CLI_FAILED, "check: %s", err.text);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+static void check_artifacts(struct cli *c, const char *dir, struct tally *t)
+{
+    struct artifact_options options = { .dir = dir, .allow_plain_secrets = true, .salt = SLICE("check") };
+    struct artifacts found;
+    struct program_report report = { print_diagnostic, print_warning, t };
+    struct program *program;
+    struct err err;
+    unsigned errors;
+
+    (void)artifact_load(&c->arena, &options, &found);
+    for (const struct artifact_problem *x = found.problems; x; x = x->next) {
+        bool error = x->severity == ARTIFACT_ERROR;
+        *(error ? &t->errors : &t->warnings) += 1;
+        printf("%s/%.*s:0:0: %s: %.*s\n", dir, SLICE_ARG(x->what), error ? "error" : "warning", SLICE_ARG(x->why));
+    }
+    struct slice *lines = arena_array(&c->arena, struct slice, found.n);
+    for (size_t i = 0; lines && i < found.n; i++)
+        lines[i] = found.entities[i].line;
+    errors = t->errors;
+    struct program_input input = { .lines = lines, .n = lines ? found.n : 0 };
+    if (program_build(&input, &report, &program, &err))
+        program_free(program);
+    else if (t->errors == errors) {
+        t->errors++;
+        printf("%s:0:0: error: %s\n", dir, err.text);
+    }
+}
+
+int cmd_check(struct cli *c)
+{
+    bool artifacts = cli_flag(c, "--artifacts"), strict = cli_flag(c, "--strict"), readable = true;
+    struct tally t = { 0, 0 };
+    struct err err;
+
+    if (!cli_check_args(c, 1, 1 << 20))
+        return CLI_USAGE;
+    if (!tls_global_init(&err) || !metrics_open(0))
+        return cli_fail(CLI_FAILED, "check: %s", err.text);
+    for (int i = 0; i < c->n_args; i++) {
+        if (artifacts || file_is_dir(c->args[i]))
+            check_artifacts(c, c->args[i], &t);
+        else
+            readable &= check_file(c, c->args[i], &t);
+    }
+    if (!readable)
+        return CLI_FAILED;
+    return t.errors || (strict && t.warnings) ? CLI_NO : CLI_DONE;
+}

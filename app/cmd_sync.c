@@ -1,0 +1,103 @@
+/* sync, verify: the cache and its source. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "app/cli.h"
+#include "app/control.h"
+#include "app/sync_setup.h"
+#include "platform/http_client.h"
+#include "platform/tls.h"
+#include "store/store.h"
+
+/* Run the agent until a signal asks to end. */
+static int sync_until_signal(struct cli *c, const char *cache)
+{
+    struct store_options options = { .dir = cache, .mode = STORE_OWNER };
+    struct store_holder busy = { 0 };
+    struct sync_setup setup;
+    struct sync_agent *agent;
+    struct store *store;
+    struct err err;
+    sigset_t ends;
+    int signal;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    enum store_opened opened = store_open(&options, &store, &busy, &err);
+    if (opened == STORE_BUSY)
+        return cli_fail(CLI_FAILED, "sync: cache.path: %s: held by process %ld", cache, busy.pid);
+    if (opened != STORE_OPENED)
+        return cli_fail(CLI_FAILED, "sync: %s", err.text);
+    int code = CLI_DONE;
+    if (!sync_setup_make(c, store, &setup, &err))
+        code = cli_fail(CLI_USAGE, "%s", err.text);
+    else if (!sync_agent_start(&setup.options, &agent, &err))
+        code = cli_fail(CLI_FAILED, "sync: %s", err.text);
+    else {
+        sigwait(&ends, &signal);
+        sync_agent_stop(agent);
+    }
+    store_close(store);
+    return code;
+}
+
+int cmd_sync(struct cli *c)
+{
+    bool once = cli_flag(c, "--once");
+    const char *cache, *ca = settings_text(&c->settings, SET_CA_PATH);
+    struct tls_trust *trust;
+    struct err err;
+
+    if (!cli_check_args(c, 0, 0))
+        return CLI_USAGE;
+    if (!cli_cache_path(c, true, &cache, &err))
+        return cli_fail(CLI_FAILED, "sync: %s", err.text);
+    if (!tls_global_init(&err) || !tls_trust_open(&trust, *ca ? ca : NULL, &err) || !http_client_start(trust, &err))
+        return cli_fail(CLI_FAILED, "sync: %s", err.text);
+    int code = once ? control_run(c, cache, &(struct control_command){ .verb = "sync" }) : sync_until_signal(c, cache);
+    http_client_stop();
+    tls_trust_free(trust);
+    return code;
+}
+
+/* ---- verify ---- */
+
+struct verify_count {
+    unsigned faults, good;
+};
+
+static void print_fault(void *arg, const char *what)
+{
+    ((struct verify_count *)arg)->faults++;
+    printf("%s\n", what);
+}
+
+static void print_good(void *arg, int64_t gen)
+{
+    ((struct verify_count *)arg)->good++;
+    printf("ok generation %lld\n", (long long)gen);
+}
+
+int cmd_verify(struct cli *c)
+{
+    struct store_options options = { .mode = STORE_READER };
+    struct verify_count count = { 0, 0 };
+    struct store_check check = { print_fault, print_good, &count };
+    struct store *store;
+    struct err err;
+
+    (void)cli_flag(c, "--deep"); /* every check is deep */
+    if (!cli_check_args(c, 0, 0))
+        return CLI_USAGE;
+    if (!cli_cache_path(c, false, &options.dir, &err))
+        return cli_fail(CLI_USAGE, "verify: %s", err.text);
+    if (!tls_global_init(&err) || store_open(&options, &store, NULL, &err) != STORE_OPENED)
+        return cli_fail(CLI_FAILED, "verify: %s", err.text);
+    bool ok = store_verify(store, &check, &err);
+    store_close(store);
+    if (!ok)
+        return cli_fail(CLI_FAILED, "verify: %s", err.text);
+    return count.faults ? CLI_NO : CLI_DONE;
+}

@@ -1,0 +1,25 @@
+/* What every request needs to know of the settings: filled once before the carriers run, read-only after. */
+#ifndef APP_GATEWAY_H
+#define APP_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/base/slice.h"
+
+struct gateway {
+    bool enforce_protocols;
+    bool trust_forwarded_proto;
+    unsigned https_port;
+    uint64_t body_buffered_max;  /* limits.body.buffered */
+    uint32_t expression_steps;   /* limits.expression.steps */
+    uint64_t connect_ms, backend_idle_ms, send_ms, body_ms;
+};
+
+extern struct gateway gateway;
+
+/* Why the gateway is not ready, for the probe and 503 bodies; NULL: ready. Set by serve and by drain, any thread. */
+void gateway_set_state(const char *why_not_ready);
+const char *gateway_state(void);
+
+#endif

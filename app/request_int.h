@@ -1,0 +1,58 @@
+/* One request as app sees it; its policies see struct rt. */
+#ifndef APP_REQUEST_INT_H
+#define APP_REQUEST_INT_H
+
+#include "app/forward.h"
+#include "app/program.h"
+#include "app/router.h"
+#include "platform/block.h"
+#include "platform/conn.h"
+#include "policy/policy.h"
+
+/* A buffered body up to this size is kept in the request's arena, a larger one in pages of its own. */
+#define BODY_IN_ARENA_MAX (64u << 10)
+
+/* Pages that hold a large body until the request ends. */
+struct body_pages {
+    void *p;
+    size_t n;
+    struct block_chain chain; /* keeps the bytes counted against limits.body.total */
+    struct body_pages *next;
+};
+
+struct request {
+    struct conn *conn;
+    const struct http_head *head;
+    struct arena *arena;
+    struct program *program;
+    struct rt rt;
+
+    const struct api *api;
+    const struct operation *operation;
+    const struct product *product;
+    const struct subscription *subscription;
+    struct slice rest; /* path behind the API's part */
+
+    struct forward forward;
+    bool forwarded;    /* forward holds an exchange or its remains */
+    uint64_t backend_ns;
+    int backend_status;
+    struct slice backend_url, backend_method;
+    struct body_pages *pages;
+
+    char id_text[36];
+    uint32_t metrics_id;
+    struct slice api_id, api_revision, operation_id, product_id, subscription_id, region; /* for the log */
+};
+
+/* The functions that policies call (rt_host). */
+extern const struct rt_host request_host;
+
+/* Find API and operation; false: a refusal was run. */
+bool request_resolve(struct request *r);
+/* Check the subscription key and set the product context; false: a refusal was run. */
+bool request_authorize(struct request *r);
+/* Give back what bodies hold. */
+void request_free_bodies(struct request *r);
+
+#endif
