@@ -41,7 +41,7 @@ bool http_fields_set(struct http_fields *f, struct slice name, struct slice valu
 
 /* token of RFC 9110 5.6.2: names of fields, methods. */
 bool http_is_token(struct slice s);
-/* A field value: no CR, LF, NUL (RFC 9110 5.5). What policies write is checked with this. */
+/* A field value: no control character but HTAB (RFC 9110 5.5). What policies write is checked with this. */
 bool http_is_field_value(struct slice s);
 /* Connection, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer, Proxy-Authenticate..: fields that end at
  * this hop (RFC 9110 7.6.1), beside those that the Connection field names. */
@@ -75,11 +75,20 @@ struct http_head {
     bool upgrade;    /* Connection: upgrade with an Upgrade field */
 };
 
+/* Longest method: no registered one has more than 18 bytes; over it 501 (RFC 9112 3). */
+#define HTTP_METHOD_MAX 32u
+
 struct http_limits {
-    size_t head_bytes;   /* limits.header.bytes: over it 431 */
+    size_t head_bytes;   /* limits.header.bytes: field lines (and a status line) together; over it 431 */
     size_t target_bytes; /* limits.target.bytes: over it 414 */
     uint32_t fields;     /* limits.header.count: over it 431 */
 };
+
+/* Bytes that the largest request head within the limits has: what a buffer must hold. */
+static inline size_t http_request_head_max(const struct http_limits *limits)
+{
+    return 2 + HTTP_METHOD_MAX + 1 + limits->target_bytes + sizeof " HTTP/1.1\r\n" - 1 + limits->head_bytes + 2;
+}
 
 enum http_parse {
     HTTP_PARSE_MORE, /* no complete head yet */
@@ -90,7 +99,7 @@ enum http_parse {
 struct http_parse_result {
     enum http_parse outcome;
     size_t head_bytes;   /* DONE: bytes of the head, final CRLF included */
-    int status;          /* BAD */
+    int status;          /* BAD; of a response: 502 */
     const char *why;     /* BAD: what was wrong, for the log */
 };
 
@@ -104,6 +113,11 @@ struct http_parse_result http_parse_response(const char *buf, size_t n, size_t *
                                              struct http_head *head);
 
 /* ---- chunked bodies (RFC 9112 7.1) ---- */
+/* A chunk-size line with its extensions; a trailer section. Ours are limits of good sense: nobody needs more. */
+#define HTTP_CHUNK_LINE_MAX 1024u
+#define HTTP_TRAILER_MAX 8192u
+
+/* Zero-initialised: before the first chunk. */
 struct http_chunked {
     uint8_t state;
     uint64_t left;       /* of the present chunk */
