@@ -36,7 +36,8 @@ endif
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla -Wno-unused-parameter
-language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' \
+libraries := $(shell awk '/^name:/ { n = $$2 } /^version:/ { printf "%s%s %s", s, n, $$2; s = "," }' platform/deps/lock)
+language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_LIBRARIES='"$(libraries)"' \
             -DCURL_STATICLIB -DLIBXML_STATIC -DPCRE2_STATIC -DPCRE2_CODE_UNIT_WIDTH=8 -DYAML_DECLARE_STATIC
 common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections -fstack-protector-strong
 release  := $(common) -O2 -fPIE -fno-plt
