@@ -382,8 +382,12 @@ static void declare_length(struct forward_response *r, const struct http_head *h
     struct slice value = http_fields_get(&head->fields, SLICE("Content-Length"));
     bool bodiless = slice_eq(method, SLICE("HEAD")) || head->status == 304;
 
-    r->framing = head->framing == HTTP_BODY_TO_CLOSE ? HTTP_BODY_CHUNKED : head->framing;
+    r->framing = head->framing;
     r->length = head->framing == HTTP_BODY_LENGTH ? head->length : 0;
+    if (head->framing == HTTP_BODY_TO_CLOSE)
+        r->framing = HTTP_BODY_CHUNKED;
+    if (head->framing == HTTP_BODY_NONE && head->status != 101 && head->status != 204)
+        r->framing = HTTP_BODY_LENGTH;
     if (!bodiless)
         return;
     r->framing = HTTP_BODY_CHUNKED;

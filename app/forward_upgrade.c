@@ -100,7 +100,8 @@ static bool put_early_bytes(struct leg *l, struct slice early)
 {
     if (early.n > BLOCK_BYTES)
         return false;
-    memcpy(l->block->data, early.p, early.n);
+    if (early.n)
+        memcpy(l->block->data, early.p, early.n);
     l->block->end = (uint32_t)early.n;
     return true;
 }

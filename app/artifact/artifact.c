@@ -59,7 +59,7 @@ struct resource *tree_add(struct tree *t, enum resource_kind kind, struct slice 
 struct slice tree_nearest(const struct tree *t, enum resource_kind kind, struct slice id)
 {
     struct slice best = SLICE_NONE;
-    unsigned limit = (unsigned)(id.n / 3) + 1;
+    unsigned limit = nearest_limit(id) + 1;
 
     for (const struct resource *r = t->first; r; r = r->next) {
         unsigned d = r->kind == kind ? nearest_distance(id, r->id) : NEAREST_FAR;

@@ -35,10 +35,15 @@ unsigned nearest_distance(struct slice a, struct slice b)
     return d < NEAREST_FAR ? d : NEAREST_FAR;
 }
 
+unsigned nearest_limit(struct slice wanted)
+{
+    return wanted.n < 6 ? 1 : (unsigned)(wanted.n / 3);
+}
+
 ptrdiff_t nearest_find(struct slice wanted, const void *list, size_t n, struct slice (*name_at)(const void *list, size_t i))
 {
     ptrdiff_t best = -1;
-    unsigned limit = (unsigned)(wanted.n / 3) + 1;
+    unsigned limit = nearest_limit(wanted) + 1;
 
     for (size_t i = 0; i < n; i++) {
         unsigned d = nearest_distance(wanted, name_at(list, i));

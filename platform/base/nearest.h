@@ -10,8 +10,9 @@
 #define NEAREST_FAR 64u
 unsigned nearest_distance(struct slice a, struct slice b);
 
-/* Index of the closest of n names, or -1 when none is close enough to be a typing error
- * (distance at most a third of the length, at least 1). name_at(list, i) gives name i. */
+/* The largest distance that still is a typing error: a third of the length, at least 1. */
+unsigned nearest_limit(struct slice wanted);
+/* Index of the closest of n names, or -1 when none is within nearest_limit. name_at(list, i) gives name i. */
 ptrdiff_t nearest_find(struct slice wanted, const void *list, size_t n, struct slice (*name_at)(const void *list, size_t i));
 
 #endif
