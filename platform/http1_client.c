@@ -460,9 +460,8 @@ static bool begin_body(struct http1_exchange *x, size_t head_bytes)
         return true;
     }
     x->left = x->head.length;
-    x->head_only = x->head.framing == HTTP_BODY_NONE;
-    if (x->head_only || (x->head.framing == HTTP_BODY_LENGTH && !x->left)) {
-        x->head_only = x->head_only || slice_eq(x->method, SLICE("HEAD"));
+    x->head_only = x->head.status == 204 || x->head.status == 304 || slice_eq(x->method, SLICE("HEAD"));
+    if (x->head.framing == HTTP_BODY_NONE || (x->head.framing == HTTP_BODY_LENGTH && !x->left)) {
         x->bytes_beyond = n > 0;
         return end_body(x);
     }

@@ -262,7 +262,7 @@ static void held_bodies_can_be_sent_again(void **state)
 
 /* ---- retries ---- */
 
-/* The first connection serves one request and is closed when the second one has come; later ones serve all. */
+/* The first connection serves one request and is closed when the second has come; later ones serve all. */
 static void stale_first(struct backend_conn *c)
 {
     char body[64];

@@ -320,6 +320,12 @@ static void garbage_for_an_answer(void **state)
     run_with(answer_the_text, garbage_test);
 }
 
+static void swallow(struct backend_conn *c)
+{
+    while (backend_more(c))
+        backend_drop(c, c->n);
+}
+
 static void client_faults(void)
 {
     struct forward_options o = quick;
@@ -359,7 +365,7 @@ static void client_faults(void)
 static void faults_of_the_client(void **state)
 {
     (void)state;
-    run_with(count_body, client_faults);
+    run_with(swallow, client_faults);
 }
 
 struct gone {
