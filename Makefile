@@ -39,7 +39,8 @@ warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 libraries := $(shell awk '/^name:/ { n = $$2 } /^version:/ { printf "%s%s %s", s, n, $$2; s = "," }' platform/deps/lock)
 language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_LIBRARIES='"$(libraries)"' \
             -DCURL_STATICLIB -DLIBXML_STATIC -DPCRE2_STATIC -DPCRE2_CODE_UNIT_WIDTH=8 -DYAML_DECLARE_STATIC
-common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections -fstack-protector-strong
+common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections \
+            -fstack-protector-strong -fstack-clash-protection
 release  := $(common) -O2 -fPIE -fno-plt
 checked  := $(common) -O2 -fno-omit-frame-pointer
 # Under sanitizers gcc's "may be used uninitialized" is mostly wrong (its manual says so).

@@ -32,7 +32,7 @@ command -v "$triplet-gcc" >/dev/null || die "no $triplet-gcc: platform/deps/pack
 # Recipes see: CC AR RANLIB, CFLAGS, HOST (for configure), SRC, DST, and DEP_<library> of their needs.
 # -O2 where requests pass through; a recipe may add -Os behind it.
 export AR=$triplet-ar RANLIB=$triplet-ranlib HOST=$triplet
-export CFLAGS="-O2 -g1 -w -ffunction-sections -fdata-sections -fPIE -fno-plt -fstack-protector-strong -U_FORTIFY_SOURCE"
+export CFLAGS="-O2 -g1 -w -ffunction-sections -fdata-sections -fPIE -fno-plt -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE"
 jobs=${JOBS:-2}
 [ "$set_name" = host ] && CFLAGS+=" -fno-omit-frame-pointer"    # stack traces of the sanitizers
 
