@@ -4,7 +4,6 @@
 
 #include "app/artifact/artifact.h"
 #include "app/cli.h"
-#include "app/metrics.h"
 #include "app/program.h"
 #include "platform/file.h"
 #include "platform/tls.h"
@@ -86,7 +85,7 @@ int cmd_check(struct cli *c)
 
     if (!cli_check_args(c, 1, 1 << 20))
         return CLI_USAGE;
-    if (!tls_global_init(&err) || !metrics_open(0))
+    if (!tls_global_init(&err))
         return cli_fail(CLI_FAILED, "check: %s", err.text);
     for (int i = 0; i < c->n_args; i++) {
         if (artifacts || file_is_dir(c->args[i]))

@@ -86,22 +86,6 @@ static int trust_show(struct cli *c, const char *cache)
     return CLI_DONE;
 }
 
-int control_trust_change(struct store *store, const char *file, struct buf *out, struct err *err)
-{
-    char fingerprint[SYNC_FINGERPRINT_MAX];
-
-    if (!file) {
-        if (!sync_trust_forget(store, err))
-            return CLI_FAILED;
-        buf_puts(out, "forgotten: the next root seen will be trusted\n");
-        return CLI_DONE;
-    }
-    if (!sync_trust_pin(store, file, fingerprint, err))
-        return CLI_FAILED;
-    buf_printf(out, "pinned %s\n", fingerprint);
-    return CLI_DONE;
-}
-
 int cmd_trust(struct cli *c)
 {
     const char *cache, *file = NULL;
@@ -118,5 +102,5 @@ int cmd_trust(struct cli *c)
         file = c->args[1];
     else if (strcmp(verb, "forget") != 0 || c->n_args != 1)
         return cli_fail(CLI_USAGE, "trust: give show, pin FILE.pub or forget");
-    return control_run(c, cache, &(struct control_command){ .verb = "trust", .file = file });
+    return control_run(c, cache, &(struct control_command){ .verb = "trust", .argument = file, .is_path = true });
 }

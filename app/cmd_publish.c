@@ -4,7 +4,6 @@
 
 #include "app/artifact/artifact.h"
 #include "app/cli.h"
-#include "app/metrics.h"
 #include "app/program.h"
 #include "platform/base/buf.h"
 #include "platform/file.h"
@@ -181,7 +180,7 @@ int cmd_publish(struct cli *c)
     if (!cli_check_args(c, 1, 1))
         return CLI_USAGE;
     p.from.dir = c->args[0];
-    if (!tls_global_init(&err) || !metrics_open(0))
+    if (!tls_global_init(&err))
         return cli_fail(CLI_FAILED, "publish: %s", err.text);
     if (!load(&p, &err))
         return cli_fail(CLI_NO, "publish: %s", err.text);

@@ -110,7 +110,7 @@ static unsigned carrier_count(struct cli *c)
 static void start_services(void *arg)
 {
     struct serve *s = arg;
-    struct control_context context = { .cache = store_dir(s->store), .store = s->store,
+    struct control_context context = { .cache = store_dir(s->store), .store = s->store, .options = &s->sync.options,
                                        .status = (void (*)(void *, struct buf *))serve_status_json, .arg = s };
     struct err err;
 
@@ -200,8 +200,7 @@ static int configure(struct serve *s, struct err *err)
     struct err why;
 
     s->has_endpoint = settings_list(&s->cli->settings, SET_CONFIG_ENDPOINT, 0).p != NULL;
-    bool usable = sync_setup_make(s->cli, s->store, &s->sync, err);
-    if (s->has_endpoint && !usable)
+    if (!sync_setup_fill(s->cli, s->store, &s->sync, err) || (s->has_endpoint && !sync_options_check(&s->sync.options, err)))
         return cli_fail(CLI_USAGE, "%s", err->text);
     serve_set_hooks(s);
     arena_init_growing(&scratch, 1 << 20);

@@ -1,4 +1,4 @@
-/* sync, verify: the cache and its source. */
+/* sync, import, rollback, verify: the cache and its source. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -31,7 +31,7 @@ static int sync_until_signal(struct cli *c, const char *cache)
     if (opened != STORE_OPENED)
         return cli_fail(CLI_FAILED, "sync: %s", err.text);
     int code = CLI_DONE;
-    if (!sync_setup_make(c, store, &setup, &err))
+    if (!sync_setup_fill(c, store, &setup, &err) || !sync_options_check(&setup.options, &err))
         code = cli_fail(CLI_USAGE, "%s", err.text);
     else if (!sync_agent_start(&setup.options, &agent, &err))
         code = cli_fail(CLI_FAILED, "sync: %s", err.text);
@@ -60,6 +60,37 @@ int cmd_sync(struct cli *c)
     http_client_stop();
     tls_trust_free(trust);
     return code;
+}
+
+/* ---- import, rollback ---- */
+
+int cmd_import(struct cli *c)
+{
+    const char *cache;
+    struct err err;
+
+    if (cli_flag(c, "--dry-run"))
+        return cli_fail(CLI_USAGE, "import: --dry-run is not built yet");
+    if (!cli_check_args(c, 1, 1))
+        return CLI_USAGE;
+    if (!tls_global_init(&err) || !cli_cache_path(c, true, &cache, &err))
+        return cli_fail(CLI_FAILED, "import: %s", err.text);
+    return control_run(c, cache, &(struct control_command){ .verb = "import", .argument = c->args[0], .is_path = true });
+}
+
+int cmd_rollback(struct cli *c)
+{
+    bool release = cli_flag(c, "--release");
+    const char *cache;
+    struct err err;
+
+    /* "-2" names a generation, not an option. */
+    const char *gen = c->n_args == 1 && (c->args[0][0] != '-' || ascii_is_digit(c->args[0][1])) ? c->args[0] : NULL;
+    if (!gen && !cli_check_args(c, 0, 0))
+        return CLI_USAGE;
+    if (!tls_global_init(&err) || !cli_cache_path(c, false, &cache, &err))
+        return cli_fail(CLI_FAILED, "rollback: %s", err.text);
+    return control_run(c, cache, &(struct control_command){ .verb = release ? "release" : "rollback", .argument = gen });
 }
 
 /* ---- verify ---- */

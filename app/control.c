@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/control_work.h"
 #include "app/sync_setup.h"
 #include "platform/json.h"
 #include "platform/log.h"
@@ -93,11 +94,11 @@ static void put_command(struct buf *b, const struct control_command *command)
 {
     buf_puts(b, "{\"verb\":");
     buf_put_json(b, slice_from(command->verb));
-    if (command->file) {
+    if (command->argument) {
         char whole[PATH_MAX];
-        const char *file = realpath(command->file, whole);
-        buf_puts(b, ",\"file\":");
-        buf_put_json(b, slice_from(file ? file : command->file));
+        const char *path = command->is_path ? realpath(command->argument, whole) : NULL;
+        buf_puts(b, ",\"argument\":");
+        buf_put_json(b, slice_from(path ? path : command->argument));
     }
     buf_puts(b, "}\n");
 }
@@ -107,7 +108,7 @@ bool control_ask(struct arena *a, const char *cache, const struct control_comman
     int fd = connect_control(cache);
     struct slice line;
     struct buf b;
-    bool long_work = strcmp(command->verb, "sync") == 0;
+    bool long_work = strcmp(command->verb, "sync") == 0 || strcmp(command->verb, "import") == 0;
 
     if (fd < 0)
         return false;
@@ -130,36 +131,19 @@ static int print_answer(const struct control_answer *answer)
     return answer->exit_code;
 }
 
-static int run_sync_here(struct cli *c, struct store *store)
-{
-    struct sync_setup setup;
-    struct sync_result result;
-    struct buf b;
-    struct err err;
-
-    if (!sync_setup_make(c, store, &setup, &err))
-        return cli_fail(CLI_USAGE, "%s", err.text);
-    sync_cycle(&setup.options, &result);
-    buf_init(&b, &c->arena);
-    sync_result_json(&result, &b);
-    struct slice text = slice_trim(buf_slice(&b));
-    printf("%.*s\n", SLICE_ARG(text));
-    return sync_result_exit(&result);
-}
-
 static int run_here(struct cli *c, struct store *store, const struct control_command *command)
 {
+    struct sync_setup setup;
+    struct control_work work = { .verb = command->verb, .argument = command->argument, .options = &setup.options };
     struct buf out;
     struct err err;
 
-    if (strcmp(command->verb, "sync") == 0)
-        return run_sync_here(c, store);
+    if (!sync_setup_fill(c, store, &setup, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
     buf_init(&out, &c->arena);
-    int code = control_trust_change(store, command->file, &out, &err);
-    if (code != CLI_DONE)
-        return cli_fail(code, "trust: %s", err.text);
-    fputs(buf_slice(&out).p, stdout);
-    return code;
+    work.out = &out;
+    (void)control_work(&work, store);
+    return print_answer(&(struct control_answer){ work.exit_code, buf_slice(&out), slice_from(work.err.text) });
 }
 
 int control_run(struct cli *c, const char *cache, const struct control_command *command)
@@ -188,30 +172,9 @@ int control_run(struct cli *c, const char *cache, const struct control_command *
 
 /* ---- server ---- */
 
-struct trust_call {
-    const char *file;
-    struct buf *out;
-    struct err err;
-    int code;
-};
-
-static void change_trust(void *arg, struct store *store)
+static void do_work(void *arg, struct store *store)
 {
-    struct trust_call *call = arg;
-
-    call->code = control_trust_change(store, call->file, call->out, &call->err);
-}
-
-static int serve_trust(const struct control_context *x, const char *file, struct buf *out, struct err *err)
-{
-    struct trust_call call = { .file = file, .out = out, .code = CLI_FAILED };
-
-    if (!x->agent)
-        change_trust(&call, x->store);
-    else if (!sync_agent_call(x->agent, change_trust, &call))
-        err_set(&call.err, "the gateway is stopping");
-    *err = call.err;
-    return call.code;
+    (void)control_work(arg, store);
 }
 
 static int serve_sync(const struct control_context *x, struct buf *out, struct err *err)
@@ -228,21 +191,31 @@ static int serve_sync(const struct control_context *x, struct buf *out, struct e
     return sync_result_exit(&result);
 }
 
+static int serve_work(const struct control_context *x, const char *verb, const char *argument, struct buf *out, struct err *err)
+{
+    struct control_work work = { .verb = verb, .argument = argument, .options = x->options, .out = out, .exit_code = CLI_USAGE };
+
+    err_set(&work.err, "%s: the running gateway does not know this command", verb);
+    if (!x->agent)
+        do_work(&work, x->store);
+    else if (!sync_agent_call(x->agent, do_work, &work))
+        err_set(&work.err, "the gateway is stopping");
+    *err = work.err;
+    return work.exit_code;
+}
+
 static int serve_command(const struct control_context *x, struct arena *a, const struct json *json, struct buf *out, struct err *err)
 {
-    struct slice verb = json_str(json_get(json, "verb")), file = json_str(json_get(json, "file"));
+    struct slice verb = json_str(json_get(json, "verb")), argument = json_str(json_get(json, "argument"));
 
     err->text[0] = 0;
-    if (slice_eq(verb, SLICE("sync")))
-        return serve_sync(x, out, err);
-    if (slice_eq(verb, SLICE("trust")))
-        return serve_trust(x, file.p ? arena_cstr(a, file) : NULL, out, err);
     if (slice_eq(verb, SLICE("status"))) {
         x->status(x->arg, out);
         return CLI_DONE;
     }
-    err_set(err, "%.*s: the running gateway does not know this command", SLICE_ARG(verb));
-    return CLI_USAGE;
+    if (slice_eq(verb, SLICE("sync")))
+        return serve_sync(x, out, err);
+    return serve_work(x, arena_cstr(a, verb), argument.p ? arena_cstr(a, argument) : NULL, out, err);
 }
 
 static void serve_connection(const struct control_context *x, int fd)
@@ -260,7 +233,7 @@ static void serve_connection(const struct control_context *x, int fd)
         buf_printf(&reply, "{\"exit\":%d,\"out\":", code);
         buf_put_json(&reply, buf_slice(&out));
         buf_puts(&reply, ",\"err\":");
-        buf_put_json(&reply, slice_from(code == CLI_DONE ? "" : err.text));
+        buf_put_json(&reply, slice_from(err.text));
         buf_puts(&reply, "}\n");
         (void)send_all(fd, buf_slice(&reply));
     }

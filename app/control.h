@@ -1,5 +1,5 @@
 /* Commands that change a cache: they own it, or hand their work to the gateway that does, over CACHE/control.sock (architecture.md
- * decision 6). One line of JSON each way: {"verb":…,"file":…} and {"exit":N,"out":"…","err":"…"}. */
+ * decision 6). One line of JSON each way: {"verb":…,"argument":…} and {"exit":N,"out":"…","err":"…"}. */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
 
@@ -11,8 +11,9 @@
 #include "sync/agent.h"
 
 struct control_command {
-    const char *verb; /* "sync", "trust", "status" */
-    const char *file; /* trust pin: FILE.pub as an absolute path; NULL: forget */
+    const char *verb;     /* "status", or one of control_work.h */
+    const char *argument; /* as struct control_work has it; NULL: none */
+    bool is_path;         /* the argument is a path: sent absolute */
 };
 
 /* Client side: run the command here under the owner lock, or in the gateway that holds the cache; print its output; its exit code. */
@@ -24,14 +25,12 @@ struct control_answer {
 };
 bool control_ask(struct arena *a, const char *cache, const struct control_command *command, struct control_answer *answer);
 
-/* trust pin (file) or forget (NULL) on an owned store. */
-int control_trust_change(struct store *store, const char *file, struct buf *out, struct err *err);
-
 /* Server side: a thread of its own that answers on CACHE/control.sock. */
 struct control_server;
 struct control_context {
     const char *cache;
-    struct sync_agent *agent; /* may be NULL: no endpoint is set */
+    struct sync_agent *agent; /* may be NULL: no endpoint is set; then nobody else uses the store */
+    const struct sync_options *options;
     struct store *store;
     void (*status)(void *arg, struct buf *json); /* the document of /api/status */
     void *arg;

@@ -59,11 +59,6 @@ static struct {
 
 bool metrics_open(unsigned carriers)
 {
-    if (!metrics.by_name.arena) {
-        arena_init_growing(&metrics.arena, NAMES_BYTES_MAX);
-        map_init(&metrics.by_name, &metrics.arena);
-        metrics.n_operations = metrics.n_apis = 1; /* number 0: nothing matched */
-    }
     metrics.n_carriers = carriers;
     for (unsigned i = 0; i < carriers; i++) {
         void *p = mmap(NULL, sizeof(struct per_carrier), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -75,6 +70,16 @@ bool metrics_open(unsigned carriers)
 }
 
 /* ---- names ---- */
+
+/* Under the lock. Programs are compiled by commands too, without metrics_open. */
+static void open_names(void)
+{
+    if (metrics.by_name.arena)
+        return;
+    arena_init_growing(&metrics.arena, NAMES_BYTES_MAX);
+    map_init(&metrics.by_name, &metrics.arena);
+    metrics.n_operations = metrics.n_apis = 1; /* number 0: nothing matched */
+}
 
 static uint32_t api_number(struct slice api)
 {
@@ -94,6 +99,7 @@ static uint32_t api_number(struct slice api)
 uint32_t metrics_operation_id(struct slice api, struct slice operation)
 {
     pthread_mutex_lock(&metrics.lock);
+    open_names();
     struct slice key = arena_printf(&metrics.arena, "%.*s\n%.*s", SLICE_ARG(api), SLICE_ARG(operation));
     uintptr_t id = (uintptr_t)map_get(&metrics.by_name, key);
     uint32_t next = metrics.n_operations;
@@ -280,7 +286,7 @@ static void write_histogram(struct buf *b, const char *name, uint32_t api, size_
 
 static void write_histograms(struct buf *b)
 {
-    uint32_t n = metrics.n_apis;
+    uint32_t n = metrics.n_apis ? metrics.n_apis : 1;
 
     metrics_head(b, "gateway_request_duration_seconds", "histogram", "From the complete request head to the end of the answer.");
     for (uint32_t i = 0; i < n; i++)

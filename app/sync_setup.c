@@ -103,7 +103,7 @@ static size_t take_list(const struct settings *s, enum setting id, struct slice 
     return n;
 }
 
-bool sync_setup_make(struct cli *c, struct store *store, struct sync_setup *setup, struct err *err)
+bool sync_setup_fill(struct cli *c, struct store *store, struct sync_setup *setup, struct err *err)
 {
     const struct settings *s = &c->settings;
 
@@ -120,5 +120,5 @@ bool sync_setup_make(struct cli *c, struct store *store, struct sync_setup *setu
         .skip_verify = settings_bool(s, SET_CONFIG_SKIP_VERIFY), .store = store,
         .hooks = { .accept = accept_and_forget, .arg = setup },
     };
-    return sync_options_check(&setup->options, err);
+    return true;
 }

@@ -18,7 +18,7 @@ struct sync_setup {
 
 /* Fill setup from the settings; hooks check a generation by compiling it and activate nothing. What it points to lives as long as c and
  * setup. False: a message for exit 2. Does not check the endpoints: sync_options_check does. */
-bool sync_setup_make(struct cli *c, struct store *store, struct sync_setup *setup, struct err *err);
+bool sync_setup_fill(struct cli *c, struct store *store, struct sync_setup *setup, struct err *err);
 
 /* gateway.id, or gateway.name, or the ID inside config.service.auth; empty when none is set. */
 bool sync_setup_gateway_id(struct cli *c, char out[257], struct err *err);
