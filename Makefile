@@ -9,6 +9,7 @@ PREFIX  ?= /usr/local
 native  := $(shell dpkg --print-architecture)
 arch    := $(or $(TARGET),$(native))
 out     := build$(if $(TARGET),/$(TARGET))
+$(if $(filter $(arch),amd64 arm64 armhf),,$(error TARGET=$(arch): want amd64, arm64 or armhf))
 
 # ---- What there is ------------------------------------------------------------------------------
 
