@@ -49,6 +49,7 @@ struct value {
     const struct expr *expr; /* NULL: a literal */
     struct slice text;       /* the literal; p == NULL: absent */
     struct slice tail;       /* literal text behind an expression */
+    bool reads_response;     /* the expression speaks of context.Response */
     int64_t number;          /* literal int, bool, enum; hash of a literal field name */
     int64_t min, max;        /* bounds of an int */
     const struct value_name *names; /* of an enum; ends with a NULL name */
@@ -109,10 +110,16 @@ void comp_block(struct comp *c, const struct xml_node *n, struct policy_block *o
 void comp_block_on(struct comp *c, const struct xml_node *n, enum comp_target target, const char *const *names,
                    struct policy_block *out);
 
+/* A step that stands for child n of a policy that is more than its statement (the when of a choose): set rt->step to it while its
+ * own attributes are evaluated, so that LastError.Path names it. out->def is set by the caller. */
+void comp_site(struct comp *c, const struct xml_node *n, struct policy_step *out);
+
 /* ---- where the policy stands ---- */
 enum section comp_section(const struct comp *c);
 enum policy_scope comp_scope(const struct comp *c);
 enum comp_target comp_on(const struct comp *c);
+/* In a fragment, not in a scope's document. */
+bool comp_in_fragment(const struct comp *c);
 /* Checking without the rest of the configuration (policy/check.h). */
 bool comp_is_open(const struct comp *c);
 
@@ -129,6 +136,9 @@ void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, s
 #define COMP_DUMMY 1024u
 #define comp_new(c, type) ((type *)comp_memory((c), sizeof(type) + 0 * sizeof(char[sizeof(type) <= COMP_DUMMY ? 1 : -1])))
 void *comp_memory(struct comp *c, size_t n);
+/* NULL, with the error recorded, when there is no memory. */
+#define comp_array(c, type, count) ((type *)comp_array_of((c), (count), sizeof(type)))
+void *comp_array_of(struct comp *c, size_t count, size_t size);
 struct arena *comp_arena(struct comp *c);
 struct slice comp_copy(struct comp *c, struct slice s);
 /* An error at an element, or at its attribute (attr may be NULL). */

@@ -113,7 +113,7 @@ struct policy_info {
     unsigned sections;
     enum policy_state { POLICY_BUILT, POLICY_UNBUILT, POLICY_SKIPPED } state;
 };
-/* Element i of policies.def; NULL behind the last. */
-const struct policy_info *policy_info_at(size_t i);
+/* Element i of policies.def; false behind the last. */
+bool policy_info_at(size_t i, struct policy_info *out);
 
 #endif

@@ -17,6 +17,7 @@
 #include "policy/expr/expr.h"
 #include "policy/expr/host.h"
 #include "policy/facts.h"
+#include "policy/uri.h"
 
 struct rt;
 
@@ -34,6 +35,11 @@ enum verdict {
 #define POLICY_PREFLIGHT 2u    /* also run for a CORS preflight (cors) */
 #define POLICY_STRUCTURE 4u    /* base, choose...: not traced as a step of its own */
 
+/* Declared by policies.def, so that a policy's file needs no declaration of its own. */
+#define POLICY(symbol) extern const struct policy_def policy_##symbol;
+#define UNBUILT(element, sections)
+#define SKIPPED(element)
+
 struct policy_def {
     const char *name;
     unsigned sections; /* IN_INBOUND | ... */
@@ -42,6 +48,11 @@ struct policy_def {
     enum verdict (*run)(struct rt *rt, const void *plan);
     const char *doc;   /* one line for reference pages */
 };
+
+#include "policy/policies.def"
+#undef POLICY
+#undef UNBUILT
+#undef SKIPPED
 
 /* A compiled statement, and where it stands. */
 struct policy_step {
@@ -241,7 +252,6 @@ struct rt {
     const struct fact_deployment *deployment;
 
     struct rt_error error;
-    struct slice backend_id_by_base;    /* see set-backend-service: a backend-id of an outer scope */
 
     /* Kept by the runtime. */
     struct rt_variable *variables;
@@ -253,8 +263,13 @@ struct rt {
     struct rt_message *sent;            /* ON_SENT: the request that send-request is making */
     struct http_fields late_fields;     /* rt_late_header */
     struct rt_deferred *deferred;
+    unsigned skip;                      /* POLICY_... flags of statements that do not run */
+    unsigned trace_lines;               /* written so far */
+    bool preflight;                     /* policy_run_preflight: cors answers */
+    unsigned backend_id_level;          /* 1 + the level whose set-backend-service gave a backend-id; 0: none did */
     struct rt_fault body_fault;         /* of the last body that could not be read; status 0: none */
-    char error_body[192];               /* the default 500 needs no arena */
+    struct http_field error_fields[4];  /* the default 500 needs no arena */
+    char error_body[192];
 };
 
 /* ---- evaluating attributes ---- (False: rt_fail was called, return VERDICT_FAIL.) */
@@ -271,6 +286,10 @@ bool rt_value(struct rt *rt, const struct value *v, struct expr_value *out) WARN
 /* A field name with its hash; a computed one that is no token fails. */
 bool rt_name(struct rt *rt, const struct value *v, struct slice *name, uint32_t *hash) WARN_UNUSED;
 
+/* The texts of vs into out[0..vs->n). */
+#define RT_VALUES_MAX 32u
+bool rt_texts(struct rt *rt, const struct values *vs, struct slice *out) WARN_UNUSED;
+
 /* ---- running ---- */
 /* Statements one after the other until one says other than NEXT. */
 enum verdict rt_run(struct rt *rt, const struct policy_block *b);
@@ -281,6 +300,8 @@ enum verdict rt_run_base(struct rt *rt);
 /* 500 "Internal server error" with the activityId. source NULL: the running statement's element. */
 enum verdict rt_fail(struct rt *rt, const char *source, const char *reason, struct slice message);
 enum verdict rt_fail_fault(struct rt *rt, const char *source, const struct rt_fault *fault);
+/* LastError alone: rt->response stays as it is (forward-request with fail-on-error-status-code). */
+enum verdict rt_fail_keep(struct rt *rt, const char *source, const char *reason, struct slice message);
 /* The arena is full: 500. */
 enum verdict rt_fail_memory(struct rt *rt);
 /* Text in the arena. */

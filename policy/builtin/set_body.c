@@ -1,0 +1,95 @@
+/* set-body: replace the body by text, by the bytes of an expression, or by the XML that stands in the element.
+ * reference/policies.md 7 "set-body". Content-Type stays, but for its charset, which becomes utf-8.
+ *
+ *   set-body = text / expression / <value> ( text / expression ) </value> / markup */
+#include "policy/rt.h"
+
+struct plan {
+    enum comp_target on;
+    struct value body;
+};
+
+enum { TEMPLATE_NONE, TEMPLATE_LIQUID };
+static const struct value_name templates[] = { { "none", TEMPLATE_NONE }, { "liquid", TEMPLATE_LIQUID }, { 0 } };
+
+static struct value compile_content(struct comp *c, const struct xml_node *n)
+{
+    const struct xml_node *only = xml_child(n, NULL);
+
+    if (!only)
+        return comp_text(c, n, VALUE_OPTIONAL);
+    if (slice_eq(only->name, SLICE("value")) && !xml_next(only, NULL))
+        return comp_text(c, comp_child(c, n, "value", VALUE_REQUIRED), VALUE_OPTIONAL);
+    return (struct value){ .text = comp_inner(c, n, false), .what = "set-body" };
+}
+
+static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
+{
+    struct plan *p = comp_new(c, struct plan);
+    struct value kind = comp_attr_enum(c, n, "template", VALUE_LITERAL, templates, TEMPLATE_NONE);
+
+    *plan = p;
+    p->on = comp_on(c);
+    comp_attr_ignore(c, n, "xsi-nil");
+    comp_attr_ignore(c, n, "parse-date");
+    if (kind.number == TEMPLATE_LIQUID) {
+        comp_error(c, n, "template", "policy 'set-body' with a Liquid template is not built yet");
+        comp_inner(c, n, true);
+        return false;
+    }
+    p->body = compile_content(c, n);
+    return !comp_failed(c);
+}
+
+/* "text/html; charset=latin1" to "text/html; charset=utf-8" */
+static bool set_charset(struct rt *rt, struct rt_message *m)
+{
+    struct http_field *f = http_fields_find(&m->fields, SLICE("Content-Type"));
+    struct slice rest, part;
+    struct buf b;
+    bool found = false;
+
+    if (!f)
+        return true;
+    buf_init(&b, rt->arena);
+    for (rest = f->value; slice_cut(&rest, ';', &part);) {
+        bool charset = slice_starts_icase(slice_trim(part), SLICE("charset="));
+        found |= charset;
+        if (b.n)
+            buf_putc(&b, ';');
+        buf_put(&b, charset ? SLICE(" charset=utf-8") : part);
+    }
+    if (found)
+        f->value = buf_slice(&b);
+    return !b.failed;
+}
+
+static enum verdict run(struct rt *rt, const void *plan)
+{
+    const struct plan *p = plan;
+    struct slice data = p->body.text;
+    struct expr_value value;
+
+    if (p->body.expr) {
+        if (!rt_value(rt, &p->body, &value))
+            return VERDICT_FAIL;
+        if (!expr_value_bytes(rt->arena, value, &data))
+            return rt_fail_memory(rt);
+    }
+    struct rt_message *m = rt_message(rt, p->on);
+    if (!set_charset(rt, m))
+        return rt_fail_memory(rt);
+    if (!rt_set_body(rt, m, data))
+        return VERDICT_FAIL;
+    rt_trace(rt, "%zu bytes", data.n);
+    return VERDICT_NEXT;
+}
+
+const struct policy_def policy_set_body = {
+    .name = "set-body",
+    .sections = SECTIONS_ALL,
+    .flags = POLICY_NO_WEBSOCKET,
+    .compile = compile,
+    .run = run,
+    .doc = "Replace the body of request or response",
+};

@@ -1,0 +1,106 @@
+/* Failures: LastError and the default answers, byte for byte (reference/policies.md 0.4 and 0.5, gateway.md 3).
+ *
+ *   { "statusCode": 429, "message": "..." }                                          no line end behind it
+ *   { "statusCode": 500, "message": "Internal server error", "activityId": "..." }   whatever went wrong inside */
+#include <stdio.h>
+
+#include "platform/base/hash.h"
+#include "policy/rt_int.h"
+
+const char *const rt_section_names[SECTION_COUNT] = { "inbound", "backend", "outbound", "on-error" };
+const char *const rt_scope_names[SCOPE_COUNT] = { "global", "workspace", "product", "api", "operation" };
+
+static const char *scope_name(const struct rt *rt)
+{
+    const struct policy_chain *chain = rt->pipeline ? &rt->pipeline->sections[rt->section] : NULL;
+
+    return rt->step && chain && rt->level < chain->n ? rt_scope_names[chain->scopes[rt->level]] : "";
+}
+
+static void set_last_error(struct rt *rt, const char *source, const struct rt_fault *fault)
+{
+    const struct policy_step *step = rt->step;
+
+    rt->error = (struct rt_error){
+        .present = true,
+        .source = slice_from(source ? source : step ? step->def->name : ""),
+        .reason = slice_from(fault->reason),
+        .message = fault->message.p ? fault->message : SLICE(""),
+        .scope = slice_from(scope_name(rt)),
+        .section = slice_from(rt_section_names[rt->section]),
+        .path = step ? step->path : SLICE(""),
+        .policy_id = step && step->id.p ? step->id : SLICE(""),
+        .status = fault->status,
+    };
+}
+
+/* Needs no arena: it also answers when that is full. */
+static struct slice internal_body(struct rt *rt, int status)
+{
+    int n = snprintf(rt->error_body, sizeof rt->error_body,
+                     "{ \"statusCode\": %d, \"message\": \"Internal server error\", \"activityId\": \"%.*s\" }", status,
+                     (int)(rt->request_id.n < 64 ? rt->request_id.n : 64), rt->request_id.p ? rt->request_id.p : "");
+
+    return slice_of(rt->error_body, (size_t)n);
+}
+
+static struct slice message_body(struct rt *rt, const struct rt_fault *fault)
+{
+    struct buf b;
+
+    buf_init(&b, rt->arena);
+    buf_printf(&b, "{ \"statusCode\": %d, \"message\": ", fault->status);
+    buf_put_json(&b, fault->text.p ? fault->text : fault->message);
+    buf_puts(&b, " }");
+    return b.failed ? SLICE_NONE : buf_slice(&b);
+}
+
+static void set_answer(struct rt *rt, const struct rt_fault *fault)
+{
+    struct rt_message *m = &rt->response;
+    struct slice body = fault->internal ? SLICE_NONE : message_body(rt, fault);
+
+    if (!body.p)
+        body = internal_body(rt, fault->status);
+    m->present = true;
+    m->status = fault->status;
+    m->reason = slice_from(fault->status_reason);
+    m->app = NULL;
+    m->body = (struct rt_body){ RT_BODY_SLICE, body };
+    m->fields = (struct http_fields){ .v = rt->error_fields, .cap = COUNT_OF(rt->error_fields), .arena = rt->arena };
+    bool ok = http_fields_add(&m->fields, SLICE("Content-Type"), SLICE("application/json"));
+    if (ok && fault->header.n)
+        ok = http_fields_add(&m->fields, fault->header, fault->header_value);
+    (void)ok; /* two fields always fit into error_fields */
+}
+
+enum verdict rt_fail_fault(struct rt *rt, const char *source, const struct rt_fault *fault)
+{
+    set_last_error(rt, source, fault);
+    set_answer(rt, fault);
+    if (UNLIKELY(rt->tracing))
+        rt_trace_line(rt, "failed: %s: %.*s", fault->reason, SLICE_ARG(rt->error.message));
+    return VERDICT_FAIL;
+}
+
+enum verdict rt_fail(struct rt *rt, const char *source, const char *reason, struct slice message)
+{
+    const struct rt_fault fault = { .status = 500, .reason = reason, .message = message, .internal = true };
+
+    return rt_fail_fault(rt, source, &fault);
+}
+
+enum verdict rt_fail_keep(struct rt *rt, const char *source, const char *reason, struct slice message)
+{
+    const struct rt_fault fault = { .status = rt->response.status, .reason = reason, .message = message };
+
+    set_last_error(rt, source, &fault);
+    if (UNLIKELY(rt->tracing))
+        rt_trace_line(rt, "failed: %s: %.*s", reason, SLICE_ARG(message));
+    return VERDICT_FAIL;
+}
+
+enum verdict rt_fail_memory(struct rt *rt)
+{
+    return rt_fail(rt, NULL, "LimitExceeded", SLICE("The request needs more memory than limits.arena allows."));
+}
