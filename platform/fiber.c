@@ -447,9 +447,7 @@ static int outcome(struct fiber *f, const struct fiber_waiter *waiters, int n)
     bool signalled = false, closed = false;
 
     for (int i = 0; i < n; i++) {
-        struct fiber_wait *w = waiters[i].wait;
-        if (waiters[i].linked && sock_is_ready(w))
-            w->ready = true;
+        const struct fiber_wait *w = waiters[i].wait;
         ready += w->ready;
         signalled |= w->ready && w->kind == FIBER_WAIT_COND;
         closed |= waiters[i].closed;

@@ -6,8 +6,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "platform/fiber_int.h"
 
 /* ---- switching ---- */
 
@@ -274,6 +278,41 @@ static void test_timers_fire_in_order(void **state)
     rig_run(heap_main, NULL);
 }
 
+/* The timer of a fiber is left in the heap by a wait that ended early: it must neither end the next wait too soon nor
+ * hide that the next wait's deadline is sooner. */
+static struct fiber_cond early = FIBER_COND_INIT;
+
+static void signal_early(void *arg)
+{
+    (void)arg;
+    fiber_cond_signal(&early);
+}
+
+static void lazy_main(void *arg)
+{
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &early };
+    uint64_t deadline;
+
+    (void)arg;
+    fiber_spawn("early", signal_early, NULL);
+    CHECK_INT(fiber_wait(&wait, 1, fiber_deadline_ms(10)), 1);
+    deadline = fiber_deadline_ms(40);
+    CHECK_INT(fiber_wait(&wait, 1, deadline), 0);
+    CHECK(fiber_now() >= deadline);
+
+    fiber_spawn("early", signal_early, NULL);
+    CHECK_INT(fiber_wait(&wait, 1, fiber_deadline_ms(8000)), 1);
+    deadline = fiber_deadline_ms(5);
+    CHECK_INT(fiber_wait(&wait, 1, deadline), 0);
+    CHECK(fiber_now() >= deadline && fiber_now() < deadline + 4000 * NS_PER_MS);
+}
+
+static void test_deadlines_of_one_fiber_do_not_mix(void **state)
+{
+    (void)state;
+    rig_run(lazy_main, NULL);
+}
+
 static unsigned rearmed;
 
 static void rearm_at_once(struct carrier_timer *t)
@@ -519,6 +558,45 @@ static void test_a_turn_runs_only_what_was_ready(void **state)
     rig_run(turns_main, NULL);
 }
 
+static bool timer_fired;
+
+static void set_fired(struct carrier_timer *t)
+{
+    (void)t;
+    timer_fired = true;
+}
+
+static void ready_each_other(void *arg)
+{
+    uint64_t give_up = clock_mono_ns() + 5 * NS_PER_S;
+
+    (void)arg;
+    while (!timer_fired && clock_mono_ns() < give_up) {
+        fiber_cond_signal(&cond); /* the other waits: ready again at once */
+        struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &cond };
+        fiber_wait(&wait, 1, fiber_deadline_ms(50));
+    }
+    CHECK(timer_fired);
+}
+
+static void between_turns_main(void *arg)
+{
+    struct carrier_timer t = { .fire = set_fired };
+
+    (void)arg;
+    carrier_timer_set(&t, fiber_deadline_ms(10));
+    fiber_spawn("one", ready_each_other, NULL);
+    fiber_spawn("two", ready_each_other, NULL);
+    while (fiber_count() > 1)
+        fiber_yield();
+}
+
+static void test_the_loop_has_its_turn_between_turns(void **state)
+{
+    (void)state;
+    rig_run(between_turns_main, NULL);
+}
+
 /* ---- inbox ---- */
 
 #define POSTERS 4
@@ -680,6 +758,87 @@ static void test_stack_peak_and_trim(void **state)
     rig_run(peak_main, NULL);
 }
 
+static char *deep_page;
+
+static unsigned char touch_deep(void)
+{
+    volatile unsigned char deep[128 * 1024];
+
+    for (size_t i = 0; i < sizeof deep; i += 512)
+        deep[i] = 1;
+    deep_page = (char *)(((uintptr_t)deep + 65535) & ~(uintptr_t)65535); /* whole, whatever the page size */
+    return deep[512];
+}
+
+static void go_deep_and_wait(void *arg)
+{
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &cond };
+
+    (void)arg;
+    CHECK_INT(touch_deep(), 1);
+    CHECK_INT(fiber_wait(&wait, 1, fiber_deadline_ms(5000)), 1);
+    CHECK_INT(touch_deep(), 1); /* the stack still serves */
+}
+
+static bool is_resident(char *page)
+{
+    unsigned char resident = 0;
+
+    CHECK_INT(mincore(page, 1, &resident), 0);
+    return resident & 1;
+}
+
+static void give_back_main(void *arg)
+{
+    (void)arg;
+    struct fiber *f = fiber_spawn("deep", go_deep_and_wait, NULL);
+    rig_turns(2);
+    CHECK(is_resident(deep_page));
+    fiber_stack_trim(f);
+    CHECK(!is_resident(deep_page));
+    fiber_cond_signal(&cond);
+    rig_turns(2);
+    CHECK(is_resident(deep_page));
+}
+
+static void test_a_waiting_fiber_gives_pages_back(void **state)
+{
+    (void)state;
+    rig_run(give_back_main, NULL);
+}
+
+static void make_old(struct carrier *c)
+{
+    for (struct fiber *f = c->idle; f; f = f->next)
+        f->died = 0;
+    carrier_timer_set(&c->idle_sweep, fiber_now());
+}
+
+static void idle_main(void *arg)
+{
+    struct carrier *c = carrier_self();
+
+    (void)arg;
+    for (int i = 0; i < 100; i++)
+        fiber_spawn("short", nothing, NULL);
+    rig_turns(2);
+    CHECK_INT(c->idle_count, 100);
+    carrier_timer_set(&c->idle_sweep, fiber_now()); /* all of them young: none goes */
+    fiber_sleep_until(fiber_deadline_ms(2));
+    CHECK_INT(c->idle_count, 100);
+    CHECK(c->idle_sweep.when > fiber_now() + 5 * NS_PER_S);
+    make_old(c);
+    fiber_sleep_until(fiber_deadline_ms(2));
+    CHECK_INT(c->idle_count, 16);
+    CHECK_INT(c->idle_sweep.when, 0);
+}
+
+static void test_old_idle_stacks_are_unmapped(void **state)
+{
+    (void)state;
+    rig_run(idle_main, NULL);
+}
+
 static int recurse(int depth)
 {
     volatile char frame[512];
@@ -690,46 +849,69 @@ static int recurse(int depth)
 
 static volatile int recursed;
 
-static void overflow_main(void *arg)
+static void overflow_main(unsigned index, void *arg)
 {
-    (void)arg;
+    if (index != *(unsigned *)arg)
+        return;
     fiber_set_label("GET /deep");
     recursed = recurse(1 << 20);
 }
 
-static void overflow_in_child(int error_fd)
-{
-    struct rig rig = { overflow_main, NULL };
-    struct carriers_options options = { .count = 1, .on_start = rig_start, .arg = &rig };
-
-    dup2(error_fd, STDERR_FILENO);
-    carriers_run(&options);
-    _exit(0);
-}
-
-static void test_overflow_names_the_fiber_and_aborts(void **state)
+/* The child's standard error up to its end, and its wait status. */
+static int run_child(unsigned overflow_on, char *text, size_t room)
 {
     int pipe_fds[2], status;
-    char text[4096];
     size_t n = 0;
     ssize_t got;
 
-    (void)state;
     assert_int_equal(pipe(pipe_fds), 0);
     pid_t child = fork();
-    if (child == 0)
-        overflow_in_child(pipe_fds[1]);
+    if (child == 0) {
+        struct carriers_options options = { .count = 2, .on_start = overflow_main, .arg = &overflow_on };
+        dup2(pipe_fds[1], STDERR_FILENO);
+        carriers_run(&options);
+        _exit(0);
+    }
     close(pipe_fds[1]);
-    while (n < sizeof text - 1 && (got = read(pipe_fds[0], text + n, sizeof text - 1 - n)) > 0)
+    while (n < room - 1 && (got = read(pipe_fds[0], text + n, room - 1 - n)) > 0)
         n += (size_t)got;
     text[n] = '\0';
     close(pipe_fds[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGABRT);
-    assert_non_null(strstr(text, "fiber start"));
-    assert_non_null(strstr(text, "GET /deep"));
-    assert_non_null(strstr(text, "overflowed its stack"));
+    return status;
+}
+
+static void test_overflow_names_the_fiber_and_aborts(void **state)
+{
+    char text[4096];
+
+    (void)state;
+    for (unsigned carrier = 0; carrier < 2; carrier++) {
+        int status = run_child(carrier, text, sizeof text);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+        assert_non_null(strstr(text, "fiber start"));
+        assert_non_null(strstr(text, "GET /deep"));
+        assert_non_null(strstr(text, "overflowed its stack"));
+    }
+}
+
+static void test_carriers_that_cannot_start_say_so(void **state)
+{
+    struct rig rig = { reuse_stack, NULL };
+    struct carriers_options options = { .count = CARRIERS_MAX, .on_start = rig_start, .arg = &rig };
+    struct rlimit old, few;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = 40;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    errno = 0;
+    assert_false(carriers_run(&options));
+    assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    rig_run(reuse_stack, NULL); /* and nothing is left behind */
 }
 
 int main(void)
@@ -743,6 +925,7 @@ int main(void)
         cmocka_unit_test(test_locals),
         cmocka_unit_test(test_sleeps_end_in_order),
         cmocka_unit_test(test_timers_fire_in_order),
+        cmocka_unit_test(test_deadlines_of_one_fiber_do_not_mix),
         cmocka_unit_test(test_a_timer_that_rearms_does_not_hold_the_loop),
         cmocka_unit_test(test_conditions_wake_first_come_first_served),
         cmocka_unit_test(test_cancel_in_a_wait),
@@ -751,10 +934,14 @@ int main(void)
         cmocka_unit_test(test_cleared_cancel_is_no_timeout),
         cmocka_unit_test(test_a_signal_goes_before_a_cancel),
         cmocka_unit_test(test_a_turn_runs_only_what_was_ready),
+        cmocka_unit_test(test_the_loop_has_its_turn_between_turns),
         cmocka_unit_test(test_inbox_from_other_threads),
         cmocka_unit_test(test_carriers_post_to_each_other),
         cmocka_unit_test(test_signals_arrive_on_carrier_0),
         cmocka_unit_test(test_stack_peak_and_trim),
+        cmocka_unit_test(test_a_waiting_fiber_gives_pages_back),
+        cmocka_unit_test(test_old_idle_stacks_are_unmapped),
+        cmocka_unit_test(test_carriers_that_cannot_start_say_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

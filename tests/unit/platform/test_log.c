@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,25 @@ static void test_a_long_sentence_is_cut_and_a_long_line_dropped(void **state)
     char *end = strstr(text, "\\u0001...\"}\n{\"level\":\"Warning\",");
     assert_true(end != NULL && end > text + 12000);
     assert_non_null(strstr(end, "1 log lines dropped"));
+}
+
+static void test_a_sleeping_writer_wakes_for_a_line(void **state)
+{
+    char buf[64];
+
+    (void)state;
+    open_pipe();
+    assert_true(log_start(pipe_fds[1], LOG_FORMAT_TEXT, LOG_INFO));
+    for (int i = 0; i < 5; i++) {
+        struct pollfd wait = { .fd = pipe_fds[0], .events = POLLIN };
+        usleep(10000); /* it sleeps by now */
+        log_line(LOG_INFO, SLICE("wake up"));
+        assert_int_equal(poll(&wait, 1, 5000), 1);
+        assert_int_equal(read(pipe_fds[0], buf, sizeof buf), 8);
+    }
+    log_stop(5000);
+    read_pipe();
+    assert_string_equal(text, "");
 }
 
 static void test_none(void **state)
@@ -291,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_a_long_sentence_is_cut_and_a_long_line_dropped),
+        cmocka_unit_test(test_a_sleeping_writer_wakes_for_a_line),
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_threads_keep_their_order_and_lines_stay_whole),
         cmocka_unit_test(test_a_stopped_reader_drops_lines_and_holds_nobody),

@@ -534,6 +534,37 @@ static void test_old_events_are_dropped(void **state)
     rig_run(generations_main, NULL);
 }
 
+/* A registration outlives close when somebody holds a duplicate: only the generation tells such an event. */
+static void duplicate_main(void *arg)
+{
+    int a[2], b[2];
+    struct sock old, new;
+
+    (void)arg;
+    rig_pair(a);
+    rig_pair(b);
+    CHECK(sock_open(&old, a[0]));
+    int duplicate = dup(a[0]);
+    uint32_t slot = old.slot;
+    sock_close(&old);
+    rig_turns(2);
+    CHECK(sock_open(&new, b[0]));
+    CHECK_INT(new.slot, slot);
+    write_text(a[1], "x");
+    rig_turns(2);
+    CHECK_INT(new.flags, SOCK_WRITABLE);
+    sock_close(&new);
+    close(duplicate);
+    close(a[1]);
+    close(b[1]);
+}
+
+static void test_events_of_an_old_generation_are_dropped(void **state)
+{
+    (void)state;
+    rig_run(duplicate_main, NULL);
+}
+
 /* ---- fairness ---- */
 
 static unsigned other_ran;
@@ -837,6 +868,7 @@ int main(void)
         cmocka_unit_test(test_on_event_says_what_was_gained),
         cmocka_unit_test(test_a_waiting_fiber_hears_before_on_event),
         cmocka_unit_test(test_old_events_are_dropped),
+        cmocka_unit_test(test_events_of_an_old_generation_are_dropped),
         cmocka_unit_test(test_gives_way_after_32_calls),
         cmocka_unit_test(test_fiber_wait_gives_way_too),
         cmocka_unit_test(test_gives_way_after_256_kilobytes),
