@@ -80,10 +80,11 @@ static bool is_written_apart(const struct http_field *field)
     }
 }
 
-/* Bytes that would end the request line or the target (RFC 9112 3.2.1: origin-form has no fragment). */
+/* Bytes that would end the request line or the target, or are no part of a URI (RFC 9112 3.2.1: origin-form
+ * has no fragment). */
 static bool breaks_target(char c)
 {
-    return (unsigned char)c <= ' ' || c == 0x7f || c == '#';
+    return (unsigned char)c <= 0x20 || (unsigned char)c >= 0x7f || c == '#';
 }
 
 static void put_target(struct buf *b, struct slice s)
@@ -159,12 +160,23 @@ static void put_framing(struct buf *b, struct slice method, enum http_framing fr
     buf_put(b, SLICE("\r\n"));
 }
 
+/* uri-host [ ":" port ] (RFC 9110 7.2); a comma is not taken, because in practice it means two. */
+static bool is_host(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && !memchr("-._~%!$&'()*+;=:[]", s.p[i], 18))
+            return false;
+    return true;
+}
+
 static const char *find_fault(const struct forward_request *rq)
 {
     if (!http_is_token(rq->method) || slice_eq(rq->method, SLICE("CONNECT")))
         return "method";
-    if (!http_is_field_value(rq->host) || !http_is_field_value(rq->client_ip))
+    if (!is_host(rq->host))
         return "Host";
+    if (!http_is_field_value(rq->client_ip))
+        return "client address";
     for (uint32_t i = 0; i < rq->fields->n; i++) {
         if (!http_is_token(rq->fields->v[i].name))
             return "name of a header";

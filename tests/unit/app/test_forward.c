@@ -82,7 +82,7 @@ static void rewritten_head(void)
     rq.host = SLICE("set.example");
     rq.client_ip = SLICE("10.0.0.9");
     CHECK(forward(&f, &c, &rq));
-    CHECK(!strcmp(seen, "POST /a%20b%0D%0AX:%20y%23/%41\xc3\xa4?q=1%202 HTTP/1.1\r\n"
+    CHECK(!strcmp(seen, "POST /a%20b%0D%0AX:%20y%23/%41%C3%A4?q=1%202 HTTP/1.1\r\n"
                         "Host: set.example\r\n"
                         "Accept: */*\r\n"
                         "Cookie: \r\n"
