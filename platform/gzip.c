@@ -9,6 +9,8 @@
 /* zlib counts in unsigned int: larger pieces are handed over in parts. */
 #define PART_MAX (1u << 30)
 #define FIRST_OUT 4096u
+/* Up to here all the room that may be needed is taken at once: most callers know the size. */
+#define AT_ONCE_MAX (64u << 10)
 
 struct gzip_stream {
     z_stream z;
@@ -55,7 +57,7 @@ struct slice gzip_deflate(struct arena *a, enum gzip_format format, struct slice
 /* Room for more output, at most max bytes and one (to see that it is exceeded). */
 static bool grow(struct arena *a, char **p, size_t *room, size_t max)
 {
-    size_t wanted = *room ? *room * 2 : FIRST_OUT;
+    size_t wanted = *room ? *room * 2 : max <= AT_ONCE_MAX ? max + 1 : FIRST_OUT;
 
     if (wanted > max + 1)
         wanted = max + 1;

@@ -49,7 +49,7 @@ struct store_options {
 };
 
 /* Open. A directory held by a live process of another host (replicas on one volume) gives DIR/<host name>; store_dir says which it
- * became. busy is filled for STORE_BUSY. The database itself is judged by store_boot. */
+ * became. busy (may be NULL) is filled for STORE_BUSY. The database itself is judged by store_boot. */
 enum store_opened store_open(const struct store_options *options, struct store **out, struct store_holder *busy, struct err *err);
 /* Write back, give up the ownership, free. NULL is fine. */
 void store_close(struct store *s);
