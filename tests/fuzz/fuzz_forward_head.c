@@ -85,7 +85,8 @@ static void check_strict(struct slice text, const struct forward_request *rq, en
     char *copy = malloc(text.n); /* exactly as large: a read beyond is seen */
 
     memcpy(copy, text.p, text.n);
-    struct http_parse_result r = http_parse_request(copy, text.n, &scanned, &limits, table, COUNT_OF(table), &seen);
+    struct http_parse_result r;
+    r = http_parse_request(copy, text.n, &scanned, &limits, table, COUNT_OF(table), &seen);
     assert(r.outcome == HTTP_PARSE_DONE);
     assert(r.head_bytes == text.n);
     assert(slice_eq(seen.method, rq->method));
@@ -97,7 +98,7 @@ static void check_strict(struct slice text, const struct forward_request *rq, en
 
 static void forward_one(const struct http_head *head, struct slice script, struct arena *a)
 {
-    const struct http1_target target = { .host = SLICE("backend"), .authority = SLICE("backend:8080"), .port = 8080 };
+    const struct http1_target target = { .host = SLICE("backend"), .authority = SLICE("backend:8080") };
     struct http_fields fields;
     const char *why;
 
@@ -129,7 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         text = slice_first(input, (size_t)mark);
         script = slice_skip(input, (size_t)mark + 1);
     }
-    if (http_parse_request(text.p, text.n, &scanned, &limits, table, FIELDS_MAX, &head).outcome != HTTP_PARSE_DONE)
+    struct http_parse_result r;
+    r = http_parse_request(text.p, text.n, &scanned, &limits, table, FIELDS_MAX, &head);
+    if (r.outcome != HTTP_PARSE_DONE)
         return 0;
     arena_init_growing(&arena, 1u << 20);
     forward_one(&head, script, &arena);
