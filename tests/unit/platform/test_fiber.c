@@ -736,12 +736,23 @@ static void touch_stack(void *arg)
     fiber_yield();
 }
 
+/* Wherever in a page the stack pointer is, the frames that trim are not trimmed themselves. */
+static unsigned trim_at_each_depth(unsigned depth)
+{
+    volatile unsigned kept = depth;
+
+    fiber_stack_trim(fiber_self());
+    unsigned below = depth == 0 ? 0 : trim_at_each_depth(depth - 1);
+    return below + kept; /* read after the call: no tail call, a frame each */
+}
+
 static void peak_main(void *arg)
 {
     size_t before = fiber_stack_peak();
 
     (void)arg;
     CHECK(before > 0 && before < 64 * 1024);
+    CHECK_INT(trim_at_each_depth(200), 200 * 201 / 2);
     struct fiber *f = fiber_spawn("deep", touch_stack, NULL);
     rig_turns(1);
     size_t after = fiber_stack_peak();
