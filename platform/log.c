@@ -361,7 +361,7 @@ struct log_counts log_counts(void)
 
 static void write_direct(struct slice line)
 {
-    struct iovec parts[2] = { { (void *)line.p, line.n }, { "\n", 1 } };
+    struct iovec parts[2] = { { (void *)line.p, line.n }, { (void *)"\n", 1 } };
 
     while (writev(STDERR_FILENO, parts, 2) < 0 && errno == EINTR)
         ;
