@@ -1,0 +1,318 @@
+/* object, Type, Nullable, Enum, Tuple, CultureInfo. */
+#include "policy/expr/format.h"
+#include "policy/expr/lib/lib.h"
+
+NATIVE(object_new)
+{
+    struct object *o = vm_new(vm, struct object);
+
+    if (o)
+        o->type = TYPE_OF(OBJECT);
+    return o ? object_value(o) : expr_value_null();
+}
+
+NATIVE(object_to_string)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : value_to_string(vm, a[0]);
+}
+
+NATIVE(object_equals)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : val_bool(value_equals(vm, a[0], a[1]));
+}
+
+NATIVE(object_equals_static)
+{
+    return val_bool(value_equals(vm, a[0], a[1]));
+}
+
+NATIVE(object_reference_equals)
+{
+    return val_bool(value_same(a[0], a[1]));
+}
+
+NATIVE(object_hash_code)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : val_int((int32_t)value_hash(vm, a[0]));
+}
+
+NATIVE(object_compare_to)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : val_int(value_compare(vm, a[0], a[1]));
+}
+
+NATIVE(object_dispose)
+{
+    return expr_value_null();
+}
+
+/* ---- Type: a tuple-less object that holds a descriptor ---- */
+
+struct type_object {
+    struct object head;
+    const struct type *type;
+};
+
+static struct expr_value type_value(struct vm *vm, const struct type *t)
+{
+    struct type_object *o = vm_new(vm, struct type_object);
+
+    if (!o)
+        return expr_value_null();
+    o->head.type = TYPE_OF(TYPE);
+    o->type = t;
+    return object_value(o);
+}
+
+/* The type a Type value stands for. */
+const struct type *type_of_type(struct expr_value v)
+{
+    return OBJECT(v, type_object)->type;
+}
+
+NATIVE(type_typeof)
+{
+    return type_value(vm, site->targs[0]);
+}
+
+NATIVE(object_get_type)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : type_value(vm, type_of_value(a[0]));
+}
+
+NATIVE(type_get_name)
+{
+    const struct type *t = type_of_type(a[0]);
+
+    if (t->id == TYPE_ARRAY)
+        return str_printf(vm, "%s[]", type_defs[t->args[0]->id].name);
+    return t->n ? str_printf(vm, "%s`%u", type_defs[t->id].name, t->n) : text_value(slice_from(type_defs[t->id].name));
+}
+
+NATIVE(type_get_full_name)
+{
+    return text_value(value_reflection_name(vm, type_of_type(a[0])));
+}
+
+NATIVE(type_get_namespace)
+{
+    return text_value(slice_from(type_defs[type_of_type(a[0])->id].ns));
+}
+
+NATIVE(type_to_string)
+{
+    return type_get_full_name(vm, site, a);
+}
+
+NATIVE(type_equals)
+{
+    return val_bool(a[0].kind == EXPR_OBJECT && object_if(a[1], TYPE_TYPE) && type_eq(type_of_type(a[0]), type_of_type(a[1])));
+}
+
+NATIVE(type_not_equals)
+{
+    return val_bool(!type_equals(vm, site, a).i);
+}
+
+/* ---- Nullable ---- */
+
+NATIVE(nullable_has_value)
+{
+    return val_bool(a[0].kind != EXPR_NULL);
+}
+
+NATIVE(nullable_value)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Nullable object must have a value.") : a[0];
+}
+
+NATIVE(nullable_get_or_default)
+{
+    return a[0].kind == EXPR_NULL ? value_default(vm->arena, site->on->args[0]) : a[0];
+}
+
+NATIVE(nullable_get_or)
+{
+    return a[0].kind == EXPR_NULL ? a[1] : a[0];
+}
+
+NATIVE(nullable_to_string)
+{
+    return a[0].kind == EXPR_NULL ? TEXT("") : value_to_string(vm, a[0]);
+}
+
+NATIVE(nullable_bool_and)
+{
+    if ((a[0].kind == EXPR_BOOL && !a[0].i) || (a[1].kind == EXPR_BOOL && !a[1].i))
+        return val_bool(false);
+    return a[0].kind == EXPR_NULL || a[1].kind == EXPR_NULL ? expr_value_null() : val_bool(true);
+}
+
+NATIVE(nullable_bool_or)
+{
+    if ((a[0].kind == EXPR_BOOL && a[0].i) || (a[1].kind == EXPR_BOOL && a[1].i))
+        return val_bool(true);
+    return a[0].kind == EXPR_NULL || a[1].kind == EXPR_NULL ? expr_value_null() : val_bool(false);
+}
+
+/* ---- Enum ---- */
+
+NATIVE(enum_has_flag)
+{
+    return val_bool((a[0].i & a[1].i) == a[1].i);
+}
+
+NATIVE(enum_to_string_format)
+{
+    return format_value(vm, a[0], text_slice(a[1]));
+}
+
+static bool find_name(unsigned id, struct slice text, bool ignore_case, int64_t *out)
+{
+    text = slice_trim(text);
+    for (unsigned i = type_defs[id].first; i < type_defs[id].last; i++) {
+        struct slice name = slice_from(type_members[i].name);
+
+        if (ignore_case ? slice_eq_icase(name, text) : slice_eq(name, text)) {
+            *out = type_members[i].number;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "A, B" or a number. */
+static bool read_enum(unsigned id, struct expr_value text, bool ignore_case, int64_t *out)
+{
+    struct slice rest = slice_trim(text_slice(text)), part;
+    int64_t sum = 0, one;
+    bool negative = rest.n && *rest.p == '-';
+    uint64_t u;
+
+    if (slice_to_u64(slice_skip(rest, negative), INT32_MAX, &u)) {
+        *out = negative ? -(int64_t)u : (int64_t)u;
+        return true;
+    }
+    if (rest.n == 0)
+        return false;
+    while (slice_cut(&rest, ',', &part)) {
+        if (!find_name(id, part, ignore_case, &one))
+            return false;
+        sum |= one;
+    }
+    *out = sum;
+    return true;
+}
+
+static struct expr_value parse_enum(struct vm *vm, unsigned id, struct expr_value text, bool ignore_case)
+{
+    int64_t i;
+
+    if (text.kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "value");
+    if (!read_enum(id, text, ignore_case, &i))
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Requested value '%.*s' was not found.", (int)text.n, text.s);
+    return val_enum(id, i);
+}
+
+NATIVE(enum_parse)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_arg_null(vm, "enumType") : parse_enum(vm, type_of_type(a[0])->id, a[1], a[2].i);
+}
+
+NATIVE(enum_parse_generic)
+{
+    return parse_enum(vm, site->targs[0]->id, a[0], a[1].i);
+}
+
+static struct expr_value try_enum(const struct site *site, struct expr_value text, bool ignore_case, struct expr_value *out)
+{
+    int64_t i = 0;
+    bool ok = text.kind == EXPR_STRING && read_enum(site->targs[0]->id, text, ignore_case, &i);
+
+    *out = val_enum(site->targs[0]->id, ok ? i : 0);
+    return val_bool(ok);
+}
+
+NATIVE(enum_try_parse)
+{
+    return try_enum(site, a[0], false, &a[1]);
+}
+
+NATIVE(enum_try_parse_case)
+{
+    return try_enum(site, a[0], a[1].i, &a[2]);
+}
+
+NATIVE(enum_get_names)
+{
+    unsigned id = type_of_type(a[0])->id;
+    struct list_object *l = list_make(vm, &type_strings, 8);
+
+    for (unsigned i = type_defs[id].first; l && i < type_defs[id].last; i++)
+        if (!list_append(vm, l, text_value(slice_from(type_members[i].name))))
+            return expr_value_null();
+    return l ? object_value(l) : expr_value_null();
+}
+
+NATIVE(enum_get_name)
+{
+    struct expr_value v = val_enum(type_of_type(a[0])->id, a[1].i);
+
+    for (unsigned i = type_defs[v.aux].first; i < type_defs[v.aux].last; i++)
+        if (type_members[i].number == v.i)
+            return text_value(slice_from(type_members[i].name));
+    return expr_value_null();
+}
+
+NATIVE(enum_get_values)
+{
+    const struct type *t = type_of_type(a[0]);
+    struct list_object *l = list_make(vm, type_make1(vm->arena, TYPE_ARRAY, t), 8);
+
+    for (unsigned i = type_defs[t->id].first; l && i < type_defs[t->id].last; i++)
+        if (!list_append(vm, l, val_enum(t->id, type_members[i].number)))
+            return expr_value_null();
+    return l ? object_value(l) : expr_value_null();
+}
+
+NATIVE(enum_is_defined)
+{
+    int64_t i;
+    unsigned id = type_of_type(a[0])->id;
+
+    if (a[1].kind == EXPR_STRING)
+        return val_bool(find_name(id, text_slice(a[1]), false, &i));
+    return val_bool(enum_get_name(vm, site, a).kind == EXPR_STRING);
+}
+
+/* ---- Tuple ---- */
+
+NATIVE(tuple_create)
+{
+    return tuple_make(vm, site->ret, site->ret->n, a);
+}
+
+NATIVE(tuple_new)
+{
+    return tuple_make(vm, site->ret, site->ret->n, a);
+}
+
+/* ---- CultureInfo: the invariant one only ---- */
+
+NATIVE(culture_invariant)
+{
+    static const struct object culture = { TYPE_OF(CULTUREINFO) };
+
+    return object_value(&culture);
+}
+
+NATIVE(culture_get)
+{
+    return culture_invariant(vm, site, a);
+}
+
+NATIVE(culture_name)
+{
+    return TEXT("");
+}

@@ -1,0 +1,121 @@
+/* System.Exception and its family. */
+#include "policy/expr/format.h"
+#include "policy/expr/lib/lib.h"
+
+static struct expr_value make(struct vm *vm, const struct type *t, const struct expr_value *message, struct expr_value inner)
+{
+    struct exception_object *e = vm_new(vm, struct exception_object);
+
+    if (!e)
+        return expr_value_null();
+    e->head.type = t;
+    if (message && message->kind == EXPR_STRING) {
+        e->message = *message;
+        e->has_message = true;
+    }
+    e->inner = inner;
+    return object_value(e);
+}
+
+static const char *standard_message(unsigned id)
+{
+    switch (id) {
+    case TYPE_ARGUMENTEXCEPTION: return "Value does not fall within the expected range.";
+    case TYPE_ARGUMENTNULLEXCEPTION: return "Value cannot be null.";
+    case TYPE_ARGUMENTOUTOFRANGEEXCEPTION: return "Specified argument was out of the range of valid values.";
+    case TYPE_INVALIDOPERATIONEXCEPTION: return "Operation is not valid due to the current state of the object.";
+    case TYPE_FORMATEXCEPTION: return "One of the identified items was in an invalid format.";
+    case TYPE_NOTSUPPORTEDEXCEPTION: return "Specified method is not supported.";
+    case TYPE_NULLREFERENCEEXCEPTION: return "Object reference not set to an instance of an object.";
+    default: return NULL;
+    }
+}
+
+NATIVE(exception_new)
+{
+    const char *text = standard_message(site->ret->id);
+    struct expr_value message = text ? text_value(slice_from(text)) : expr_value_null();
+
+    return make(vm, site->ret, &message, expr_value_null());
+}
+
+NATIVE(exception_new_message)
+{
+    return make(vm, site->ret, &a[0], expr_value_null());
+}
+
+NATIVE(exception_new_inner)
+{
+    return make(vm, site->ret, &a[0], a[1]);
+}
+
+static struct expr_value with_param(struct vm *vm, const struct site *site, struct expr_value message, struct expr_value param)
+{
+    struct expr_value e;
+
+    if (param.kind == EXPR_STRING)
+        message = str_printf(vm, "%.*s (Parameter '%.*s')", (int)message.n, message.s, (int)param.n, param.s);
+    e = make(vm, site->ret, &message, expr_value_null());
+    if (e.p)
+        OBJECT(e, exception_object)->param = param;
+    return e;
+}
+
+NATIVE(exception_new_param)
+{
+    return with_param(vm, site, a[0], a[1]);
+}
+
+NATIVE(exception_new_param_only)
+{
+    return with_param(vm, site, text_value(slice_from(standard_message(site->ret->id))), a[0]);
+}
+
+NATIVE(exception_new_param_message)
+{
+    return with_param(vm, site, a[1], a[0]);
+}
+
+NATIVE(exception_message)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : text_value(exception_text(vm, OBJECT(a[0], exception_object)));
+}
+
+NATIVE(exception_inner)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : OBJECT(a[0], exception_object)->inner;
+}
+
+NATIVE(exception_param)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : OBJECT(a[0], exception_object)->param;
+}
+
+NATIVE(exception_stack)
+{
+    return expr_value_null();
+}
+
+NATIVE(exception_base)
+{
+    struct expr_value e = a[0];
+
+    while (e.kind == EXPR_OBJECT && OBJECT(e, exception_object)->inner.kind == EXPR_OBJECT)
+        e = OBJECT(e, exception_object)->inner;
+    return e;
+}
+
+NATIVE(exception_to_string)
+{
+    const struct type_def *d = &type_defs[type_of_value(a[0])->id];
+    struct slice m = exception_text(vm, OBJECT(a[0], exception_object));
+
+    return str_printf(vm, "%s.%s: %.*s", d->ns, d->name, SLICE_ARG(m));
+}
+
+NATIVE(exception_no_match)
+{
+    struct expr_value message = TEXT("Non-exhaustive switch expression failed to match its input.");
+
+    return make(vm, TYPE_OF(SWITCHEXPRESSIONEXCEPTION), &message, expr_value_null());
+}

@@ -1,0 +1,444 @@
+/* System.String. */
+#include "policy/expr/format.h"
+#include "policy/expr/lib/lib.h"
+
+#define NEED_THIS if (a[0].kind == EXPR_NULL) return vm_throw_null(vm)
+#define NEED(i, name) if (a[i].kind == EXPR_NULL) return vm_throw_arg_null(vm, name)
+
+NATIVE(string_empty)
+{
+    return TEXT("");
+}
+
+NATIVE(string_length)
+{
+    NEED_THIS;
+    return val_int((int32_t)text_length(a[0]));
+}
+
+NATIVE(string_self)
+{
+    NEED_THIS;
+    return a[0];
+}
+
+NATIVE(string_item)
+{
+    NEED_THIS;
+    if (a[1].i < 0 || a[1].i >= text_length(a[0]))
+        return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
+    return val_char(text_unit(a[0], (uint32_t)a[1].i));
+}
+
+/* OrdinalIgnoreCase, and the cultures' own. */
+static bool ignores_case(struct expr_value comparison)
+{
+    return comparison.i & 1;
+}
+
+static bool equal(struct expr_value x, struct expr_value y, bool ignore_case)
+{
+    if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
+        return x.kind == y.kind;
+    if (!ignore_case)
+        return slice_eq(text_slice(x), text_slice(y));
+    if (text_is_ascii(x) && text_is_ascii(y))
+        return slice_eq_icase(text_slice(x), text_slice(y));
+    return text_compare_ordinal(x, y, true) == 0;
+}
+
+NATIVE(string_equals)
+{
+    NEED_THIS;
+    return val_bool(equal(a[0], a[1], false));
+}
+
+NATIVE(string_equals_comparison)
+{
+    NEED_THIS;
+    return val_bool(equal(a[0], a[1], ignores_case(a[2])));
+}
+
+NATIVE(string_equals_static)
+{
+    return val_bool(equal(a[0], a[1], ignores_case(a[2])));
+}
+
+/* A char argument as a string. */
+static struct expr_value needle_of(struct vm *vm, struct expr_value v)
+{
+    return v.kind == EXPR_CHAR ? text_value(value_text(vm, v)) : v;
+}
+
+static struct expr_value folded(struct vm *vm, struct expr_value v, uint32_t (*map)(uint32_t))
+{
+    struct buf b;
+    const char *p = v.s, *end = v.s + v.n;
+    uint32_t cp;
+    size_t n;
+
+    buf_init(&b, vm->arena);
+    buf_reserve(&b, v.n);
+    while ((n = text_decode(p, end, &cp)) > 0) {
+        text_put_unit(&b, map(cp));
+        p += n;
+    }
+    if (b.failed)
+        return vm_throw_budget(vm, "memory");
+    return text_value(buf_slice(&b));
+}
+
+/* Byte offset of needle in hay from a byte offset on, or -1. */
+static ptrdiff_t search(struct vm *vm, struct expr_value hay, struct expr_value needle, bool ignore_case, uint32_t from)
+{
+    ptrdiff_t at;
+
+    if (ignore_case) {
+        hay = folded(vm, hay, text_upper);
+        needle = folded(vm, needle, text_upper);
+    }
+    at = slice_find(slice_skip(text_slice(hay), from), text_slice(needle));
+    return at < 0 ? -1 : at + (ptrdiff_t)from;
+}
+
+NATIVE(string_contains)
+{
+    NEED_THIS;
+    NEED(1, "value");
+    return val_bool(search(vm, a[0], needle_of(vm, a[1]), site->n > 2 && ignores_case(a[2]), 0) >= 0);
+}
+
+NATIVE(string_index_of)
+{
+    ptrdiff_t at;
+
+    NEED_THIS;
+    NEED(1, "value");
+    at = search(vm, a[0], needle_of(vm, a[1]), false, 0);
+    return val_int(at < 0 ? -1 : (int32_t)text_index(a[0], (uint32_t)at));
+}
+
+static struct expr_value at_edge(struct vm *vm, const struct site *site, struct expr_value *a, bool end)
+{
+    struct expr_value needle, part = a[0];
+
+    NEED_THIS;
+    NEED(1, "value");
+    needle = needle_of(vm, a[1]);
+    if (site->n > 2 && ignores_case(a[2]) && !(text_is_ascii(part) && text_is_ascii(needle))) {
+        part = folded(vm, part, text_upper);
+        needle = folded(vm, needle, text_upper);
+    }
+    if (needle.n > part.n)
+        return val_bool(false);
+    if (end)
+        part.s += part.n - needle.n;
+    part.n = needle.n;
+    return val_bool(equal(part, needle, site->n > 2 && ignores_case(a[2])));
+}
+
+NATIVE(string_starts_with)
+{
+    return at_edge(vm, site, a, false);
+}
+
+NATIVE(string_ends_with)
+{
+    return at_edge(vm, site, a, true);
+}
+
+static struct expr_value range_value(struct vm *vm, const char *param, const char *text, int64_t value)
+{
+    return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "%s ('%lld') must be a non-negative value. (Parameter '%s')\nActual value was %lld.%s",
+                    param, (long long)value, param, (long long)value, text);
+}
+
+NATIVE(string_substring)
+{
+    int64_t length;
+
+    NEED_THIS;
+    length = text_length(a[0]);
+    if (a[1].i < 0)
+        return range_value(vm, "startIndex", "", a[1].i);
+    if (a[1].i > length)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex cannot be larger than length of string. (Parameter 'startIndex')");
+    return text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)(length - a[1].i));
+}
+
+NATIVE(string_substring_length)
+{
+    int64_t length;
+
+    NEED_THIS;
+    length = text_length(a[0]);
+    if (a[1].i < 0)
+        return range_value(vm, "startIndex", "", a[1].i);
+    if (a[2].i < 0)
+        return range_value(vm, "length", "", a[2].i);
+    if (a[1].i > length)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex cannot be larger than length of string. (Parameter 'startIndex')");
+    if (a[1].i + a[2].i > length)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index and length must refer to a location within the string. (Parameter 'length')");
+    return text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)a[2].i);
+}
+
+NATIVE(string_to_lower)
+{
+    NEED_THIS;
+    return folded(vm, a[0], text_lower);
+}
+
+NATIVE(string_to_upper)
+{
+    NEED_THIS;
+    return folded(vm, a[0], text_upper);
+}
+
+/* ---- trimming ---- */
+
+static bool in_set(struct expr_value set, uint32_t unit)
+{
+    const struct list_object *l = set.p;
+    struct expr_value c = val_char(unit);
+
+    if (set.kind != EXPR_OBJECT || l->n == 0)
+        return char_is_white_space(NULL, NULL, &c).i;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->items[i].i == unit)
+            return true;
+    return false;
+}
+
+static struct expr_value trim(struct vm *vm, struct expr_value *a, const struct site *site, bool start, bool end)
+{
+    uint32_t from = 0, to, set_at = site && site->n > 1;
+    struct expr_value set = set_at ? a[1] : expr_value_null();
+
+    NEED_THIS;
+    to = text_length(a[0]);
+    while (start && from < to && in_set(set, text_unit(a[0], from)))
+        from++;
+    while (end && to > from && in_set(set, text_unit(a[0], to - 1)))
+        to--;
+    return text_sub(vm->arena, a[0], from, to - from);
+}
+
+NATIVE(string_trim)
+{
+    return trim(vm, a, site, true, true);
+}
+
+NATIVE(string_trim_start)
+{
+    return trim(vm, a, site, true, false);
+}
+
+NATIVE(string_trim_end)
+{
+    return trim(vm, a, site, false, true);
+}
+
+NATIVE(string_replace)
+{
+    struct expr_value from, to;
+    struct slice rest;
+    struct buf b;
+    ptrdiff_t at;
+
+    NEED_THIS;
+    NEED(1, "oldValue");
+    from = needle_of(vm, a[1]);
+    to = a[2].kind == EXPR_NULL ? TEXT("") : needle_of(vm, a[2]);
+    if (from.n == 0)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "String cannot be of zero length. (Parameter 'oldValue')");
+    rest = text_slice(a[0]);
+    if (slice_find(rest, text_slice(from)) < 0)
+        return a[0];
+    buf_init(&b, vm->arena);
+    while ((at = slice_find(rest, text_slice(from))) >= 0) {
+        buf_put(&b, slice_first(rest, (size_t)at));
+        buf_put(&b, text_slice(to));
+        rest = slice_skip(rest, (size_t)at + from.n);
+    }
+    buf_put(&b, rest);
+    if (b.failed)
+        return vm_throw_budget(vm, "memory");
+    return text_value(buf_slice(&b));
+}
+
+NATIVE(string_split_chars)
+{
+    struct list_object *l = list_make(vm, &type_strings, 4);
+    uint32_t n, from = 0;
+
+    NEED_THIS;
+    n = text_length(a[0]);
+    for (uint32_t i = 0; l && i < n; i++)
+        if (in_set(a[1], text_unit(a[0], i))) {
+            if (!list_append(vm, l, text_sub(vm->arena, a[0], from, i - from)))
+                return expr_value_null();
+            from = i + 1;
+        }
+    return l && list_append(vm, l, text_sub(vm->arena, a[0], from, n - from)) ? object_value(l) : expr_value_null();
+}
+
+/* ---- static ---- */
+
+NATIVE(string_is_null_or_empty)
+{
+    return val_bool(a[0].kind == EXPR_NULL || a[0].n == 0);
+}
+
+NATIVE(string_is_null_or_white)
+{
+    return val_bool(a[0].kind == EXPR_NULL || trim(vm, a, NULL, true, true).n == 0);
+}
+
+static struct expr_value join(struct vm *vm, struct slice separator, struct expr_value values)
+{
+    struct buf b;
+    struct iter it;
+    struct expr_value x;
+    int got;
+
+    if (values.kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "values");
+    if (!iter_open(vm, values, &it))
+        return expr_value_null();
+    buf_init(&b, vm->arena);
+    for (bool first = true; (got = iter_next(vm, &it, &x)) > 0; first = false) {
+        if (!first)
+            text_put(&b, separator);
+        text_put(&b, value_text(vm, x));
+        if (vm->thrown || !vm_charge(vm, 1))
+            return expr_value_null();
+    }
+    if (b.failed)
+        return vm_throw_budget(vm, "memory");
+    return text_value(buf_slice(&b));
+}
+
+NATIVE(string_join)
+{
+    return join(vm, a[0].kind == EXPR_STRING ? text_slice(a[0]) : SLICE_NONE, a[1]);
+}
+
+NATIVE(string_concat)
+{
+    return join(vm, SLICE_NONE, a[0]);
+}
+
+/* ---- composite formatting ---- */
+
+static void put_aligned(struct buf *b, struct expr_value text, int64_t align)
+{
+    int64_t pad = (align < 0 ? -align : align) - (int64_t)text_length(text);
+
+    for (int64_t i = 0; align > 0 && i < pad; i++)
+        buf_putc(b, ' ');
+    text_put(b, text_slice(text));
+    for (int64_t i = 0; align < 0 && i < pad; i++)
+        buf_putc(b, ' ');
+}
+
+NATIVE(string_format_hole)
+{
+    struct expr_value text = a[0].kind == EXPR_NULL ? TEXT("") : format_value(vm, a[0], text_slice(a[2]));
+    struct buf b;
+
+    if (vm->thrown)
+        return expr_value_null();
+    buf_init(&b, vm->arena);
+    put_aligned(&b, text, a[1].i > 1000000 ? 1000000 : a[1].i < -1000000 ? -1000000 : a[1].i);
+    if (b.failed)
+        return vm_throw_budget(vm, "memory");
+    return text_value(buf_slice(&b));
+}
+
+static struct expr_value bad_format(struct vm *vm)
+{
+    return vm_throw(vm, TYPE_FORMATEXCEPTION, "Input string was not in a correct format.");
+}
+
+/* hole := index [',' ['-'] width] [':' format] '}' behind the '{'; what is left of f, or NULL with an exception. */
+static const char *format_hole(struct vm *vm, struct buf *b, const char *p, const char *end, const struct list_object *args)
+{
+    uint32_t index = 0;
+    int64_t align = 0;
+    bool negative = false;
+    struct slice format = SLICE_NONE;
+    struct expr_value hole[3];
+
+    if (p >= end || !ascii_is_digit(*p))
+        return bad_format(vm), NULL;
+    for (; p < end && ascii_is_digit(*p) && index < 100000; p++)
+        index = index * 10 + (uint32_t)(*p - '0');
+    while (p < end && *p == ' ')
+        p++;
+    if (p < end && *p == ',') {
+        for (p++; p < end && *p == ' '; p++)
+            ;
+        if (p < end && *p == '-') {
+            negative = true;
+            p++;
+        }
+        for (; p < end && ascii_is_digit(*p) && align < 100000; p++)
+            align = align * 10 + (*p - '0');
+        while (p < end && *p == ' ')
+            p++;
+    }
+    if (p < end && *p == ':') {
+        const char *start = ++p;
+
+        while (p < end && *p != '}')
+            p++;
+        format = slice_of(start, (size_t)(p - start));
+    }
+    if (p >= end || *p != '}')
+        return bad_format(vm), NULL;
+    if (index >= args->n)
+        return vm_throw(vm, TYPE_FORMATEXCEPTION, "Index (zero based) must be greater than or equal to zero and less than the size of the argument list."), NULL;
+    hole[0] = args->items[index];
+    hole[1] = val_int((int32_t)(negative ? -align : align));
+    hole[2] = text_value(format);
+    hole[0] = string_format_hole(vm, NULL, hole);
+    if (vm->thrown)
+        return NULL;
+    text_put(b, text_slice(hole[0]));
+    return p + 1;
+}
+
+NATIVE(string_format)
+{
+    struct buf b;
+    const char *p, *end;
+
+    NEED(0, "format");
+    NEED(1, "args");
+    buf_init(&b, vm->arena);
+    p = a[0].s;
+    end = p + a[0].n;
+    while (p < end) {
+        if ((*p == '{' || *p == '}') && p + 1 < end && p[1] == *p) {
+            buf_putc(&b, *p);
+            p += 2;
+        } else if (*p == '{') {
+            p = format_hole(vm, &b, p + 1, end, OBJECT(a[1], list_object));
+            if (!p)
+                return expr_value_null();
+        } else if (*p == '}') {
+            return bad_format(vm);
+        } else {
+            buf_putc(&b, *p++);
+        }
+    }
+    if (b.failed)
+        return vm_throw_budget(vm, "memory");
+    return text_value(buf_slice(&b));
+}
+
+NATIVE(string_format_provider)
+{
+    return string_format(vm, site, a + 1);
+}
