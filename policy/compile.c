@@ -282,6 +282,7 @@ static void begin_section(struct comp *c, const struct xml_node *n, enum section
     c->section = section;
     c->allowed = 1u << section;
     c->target = section == SECTION_INBOUND || section == SECTION_BACKEND ? ON_REQUEST : ON_RESPONSE;
+    c->in_fragment = false;
     c->element = n;
     c->path = SLICE("");
 }
@@ -453,14 +454,27 @@ void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, s
 }
 
 /* Statements of no known section: whatever may stand anywhere may stand here. */
+static void begin_loose(struct comp *c, const struct xml_node *root)
+{
+    begin_section(c, root, SECTION_INBOUND);
+    c->allowed = SECTIONS_ALL;
+    c->in_fragment = true;
+}
+
 static void compile_loose(struct comp *c, const struct xml_node *root)
 {
     struct policy_block block;
 
-    begin_section(c, root, SECTION_INBOUND);
-    c->allowed = SECTIONS_ALL;
-    c->in_fragment = true;
+    begin_loose(c, root);
     comp_block(c, root, &block);
+}
+
+static void compile_loose_statement(struct comp *c, const struct xml_node *n)
+{
+    struct policy_step step;
+
+    begin_loose(c, n->parent);
+    compile_statement(c, n, &step);
 }
 
 bool policy_check_fragment(struct policy_compiler *pc, struct slice text, const char *file)
@@ -475,23 +489,32 @@ bool policy_check_fragment(struct policy_compiler *pc, struct slice text, const 
     return !comp_failed(&c);
 }
 
+/* One top element of any kind: documentation shows several documents, or bare statements, in one piece. */
+static void compile_top(struct comp *c, const struct xml_node *n, struct policy_document *bare)
+{
+    struct policy_document doc = { .scope = SCOPE_OPERATION, .file = c->file };
+
+    if (slice_eq(n->name, SLICE("fragment")))
+        compile_loose(c, n);
+    else if (slice_eq(n->name, SLICE("policies")))
+        compile_sections(c, n, &doc);
+    else if (section_of(n->name) >= 0)
+        compile_section(c, n, bare);
+    else if (is_policy(n))
+        compile_loose_statement(c, n);
+    else
+        comp_error(c, n, NULL, "root element <%.*s>: expected <policies> or <fragment>", SLICE_ARG(n->name));
+}
+
 void compile_any(struct policy_compiler *pc, struct slice text, const char *file)
 {
-    struct policy_document doc = { .scope = SCOPE_OPERATION, .file = file };
-    const struct xml_node *first, *root;
+    struct policy_document bare = { .scope = SCOPE_OPERATION, .file = file };
     struct comp c;
 
     if (!compile_open(&c, pc, text, file))
         return;
-    first = xml_child(c.xml->root, NULL);
-    if (slice_eq(first->name, SLICE("fragment"))) {
-        if ((root = fragment_root(&c)))
-            compile_loose(&c, root);
-    } else if (is_policy(first)) { /* bare statements count as a fragment that holds them */
-        compile_loose(&c, c.xml->root);
-    } else if ((root = sections_parent(&c))) {
-        compile_sections(&c, root, &doc);
-    }
+    for (const struct xml_node *n = xml_child(c.xml->root, NULL); n; n = xml_next(n, NULL))
+        compile_top(&c, n, &bare);
 }
 
 /* ---- the rest of the configuration ---- */

@@ -35,11 +35,6 @@ enum verdict {
 #define POLICY_PREFLIGHT 2u    /* also run for a CORS preflight (cors) */
 #define POLICY_STRUCTURE 4u    /* base, choose...: not traced as a step of its own */
 
-/* Declared by policies.def, so that a policy's file needs no declaration of its own. */
-#define POLICY(symbol) extern const struct policy_def policy_##symbol;
-#define UNBUILT(element, sections)
-#define SKIPPED(element)
-
 struct policy_def {
     const char *name;
     unsigned sections; /* IN_INBOUND | ... */
@@ -49,6 +44,10 @@ struct policy_def {
     const char *doc;   /* one line for reference pages */
 };
 
+/* All of them are declared here, so that a policy's file needs no declaration of its own. */
+#define POLICY(symbol) extern const struct policy_def policy_##symbol;
+#define UNBUILT(element, sections)
+#define SKIPPED(element)
 #include "policy/policies.def"
 #undef POLICY
 #undef UNBUILT

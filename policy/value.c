@@ -161,6 +161,18 @@ static void compile_expression(struct comp *c, const struct origin *o, const str
         diag_at(c, locate(c, o, names_offset(named, lead + err.offset)), POLICY_ERROR, "expression of '%s': %s", o->what, err.message);
 }
 
+/* "{retry-count}": a template's gap, to be filled before the document is used. Checking takes it as unknown text. */
+static bool is_placeholder(struct slice s)
+{
+    if (s.n < 3 || s.p[0] != '{' || s.p[s.n - 1] != '}')
+        return false;
+    for (size_t i = 1; i < s.n - 1; i++) {
+        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+            return false;
+    }
+    return true;
+}
+
 /* True when v is a literal (of unknown content when it is open). */
 static bool compile_value(struct comp *c, const struct origin *o, unsigned flags, struct value *v, bool *is_open)
 {
@@ -184,7 +196,7 @@ static bool compile_value(struct comp *c, const struct origin *o, unsigned flags
         compile_expression(c, o, &named, v);
         return false;
     }
-    *is_open = named.unknown;
+    *is_open = named.unknown || (c->pc->open && is_placeholder(slice_trim(named.text)));
     v->text = comp_copy(c, named.text);
     if ((flags & VALUE_NOT_EMPTY) && slice_trim(v->text).n == 0)
         diag_at(c, locate(c, o, 0), POLICY_ERROR, "'%s' must not be empty", o->what);

@@ -122,7 +122,7 @@ static enum verdict run(struct rt *rt, const void *plan)
 
 const struct policy_def policy_set_backend_service = {
     .name = "set-backend-service",
-    .sections = IN_INBOUND | IN_BACKEND,
+    .sections = SECTIONS_ALL, /* behind the backend it does nothing, but is found there */
     .compile = compile,
     .run = run,
     .doc = "Change the backend of the request",
