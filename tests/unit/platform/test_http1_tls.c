@@ -43,7 +43,8 @@ static void serve_requests(struct served *s)
 {
     ssize_t got;
 
-    while ((got = stream_read(&s->stream, s->buf + s->n, sizeof s->buf - 1 - s->n, fiber_deadline_ms(5000))) > 0) {
+    while ((got = stream_read(&s->stream, s->buf + s->n, sizeof s->buf - 1 - s->n,
+                              fiber_deadline_ms(5000))) > 0) {
         s->n += (size_t)got;
         s->buf[s->n] = 0;
         char *end = strstr(s->buf, "\r\n\r\n");
