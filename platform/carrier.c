@@ -1,15 +1,16 @@
 /* Carriers: start and end, the loop (poll, events, timers, inbox, one turn of fibers), inboxes, signals.
  *
  * Invariants (continued from fiber.c)
- *  1. The inbox is a list that any thread pushes to and only its carrier takes, whole. Its eventfd is written only by
- *     the push that found the list empty, and only when the carrier sleeps; it is registered edge-triggered and never
- *     read (each write is an edge).
- *  4. One turn: poll (time-out 0 while anything is ready), events, inbox, due timers, then the fibers that are ready
- *     now. Callbacks make fibers ready for this turn, fibers for the next.
+ *  1. The inbox is a list that any thread pushes to and only its carrier takes, whole. Its eventfd is written
+ *     only by the push that found the list empty, and only when the carrier sleeps; it is registered
+ *     edge-triggered and never read (each write is an edge).
+ *  4. One turn: poll (time-out 0 while anything is ready), events, inbox, due timers, then the fibers that
+ *     are ready now. Callbacks make fibers ready for this turn, fibers for the next.
  *  7. The signals of carriers_on_signal are blocked in every thread made after it and read from a signalfd on
  *     carrier 0. The clock is read once a turn, after the poll, and before one that may block.
  * 10. A carrier writes to its sockets and to inboxes only.
- * carrier structs are static and inboxes stay open: a post that comes after the end is kept, not lost to a freed one. */
+ * carrier structs are static and inboxes stay open: a post that comes after the end writes to nothing that
+ * was freed or belongs to another by then. */
 #include "platform/fiber_int.h"
 
 #include <errno.h>
@@ -254,6 +255,8 @@ static void *run_carrier(void *arg)
     void *signal_stack = NULL;
 
     carrier_mine = c;
+    if (c->index != 0) /* the first is the main thread, whose name is the program's */
+        pthread_setname_np(pthread_self(), "carrier");
     c->now = clock_mono_ns();
     enter_loop_context(c);
     if (stack_guard_thread(&signal_stack) && fiber_spawn("start", start_fiber, c)) {

@@ -27,7 +27,8 @@ uint64_t clock_thread_cpu_us(void)
 }
 
 /* Day count since 1970-01-01 to a date of the proleptic Gregorian calendar, in eras of 400 years that begin
- * on 1 March, so that the leap day is the last of its year (Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+ * on 1 March, so that the leap day is the last of its year (Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms"). */
 static void date_of_day(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
 {
     uint64_t z = days + 719468;

@@ -1,5 +1,6 @@
-/* Time. Time-outs, limits and rates use the monotonic clock, never the wall clock (architecture.md 1, rule 7).
- * On a carrier both are read once a turn: fiber_now() and fiber_wall() in fiber.h; this file reads the OS. */
+/* Time. Time-outs, limits and rates use the monotonic clock, never the wall clock (architecture.md 1, rule
+ * 7). On a carrier both are read once a turn: fiber_now() and fiber_wall() in fiber.h; this file reads the
+ * OS. */
 #ifndef PLATFORM_CLOCK_H
 #define PLATFORM_CLOCK_H
 
@@ -18,7 +19,8 @@ uint64_t clock_wall_ns(void);
 uint64_t clock_thread_cpu_us(void);
 
 /* Write wall_ns as UTC in ISO 8601 with 0 to 9 digits of the second's fraction and no zone mark:
- * "2024-01-19T07:39:54.666" with 3. Zero-terminated; the length is returned. No lock, no locale, no time zone data. */
+ * "2024-01-19T07:39:54.666" with 3. Zero-terminated; the length is returned. No lock, no locale, no time zone
+ * data. */
 #define CLOCK_TEXT_MAX 32
 size_t clock_format(uint64_t wall_ns, unsigned digits, char out[CLOCK_TEXT_MAX]);
 

@@ -2,24 +2,27 @@
  * stacks fiber_stack.c. The contract is fiber.h.
  *
  * Invariants (numbers are the rules of architecture.md, decision 1)
- *  1. A fiber never leaves its carrier. Other threads reach it through carrier_post alone: nothing in this file is
- *     atomic but the fiber count.
+ *  1. A fiber never leaves its carrier. Other threads reach it through carrier_post alone: nothing in this
+ *     file is atomic but the fiber count.
  *  2. errno is kept over each switch (park). A fiber switches in fiber_wait and fiber_yield only.
  *  3. Sockets are registered once, edge-triggered; their flags are level-kept (sock.c).
- *  4. A turn runs `batch`, which is what was ready when it began; whatever becomes ready meanwhile goes to `ready`, the
- *     next turn, with a poll between. Socket calls that succeed at once are charged to their fiber; when its share is
- *     used up the next waiting form gives way.
+ *  4. A turn runs `batch`, which is what was ready when it began; whatever becomes ready meanwhile goes to
+ *     `ready`, the next turn, with a poll between. Socket calls that succeed at once are charged to their
+ *     fiber; when its share is used up the next waiting form gives way.
  *  5. Events carry slot and generation (sock.c).
- *  6. fiber_wait is the only thing that waits. A fiber is in exactly one of these states: current; queued (in batch or
- *     ready, once); waiting and not queued; dead in the idle list. fiber_wake is the only way from waiting to queued.
+ *  6. fiber_wait is the only thing that waits. A fiber is in exactly one of these states: current; queued (in
+ *     batch or ready, once); waiting and not queued; dead in the idle list. fiber_wake is the only way from
+ *     waiting to queued.
  *  7. Time is read once a turn (carrier.c); deadlines are monotonic.
  *  8. A stack has a guard below it; an overflow is reported and aborts (fiber_stack.c).
- *  9. A fiber that ends leaves its stack to the idle list, last in, first out; above STACKS_KEPT_WARM an unused one
- *     is unmapped after STACK_IDLE_NS. A worker that waits long gives its pages back by fiber_stack_trim.
+ *  9. A fiber that ends leaves its stack to the idle list, last in, first out; above STACKS_KEPT_WARM an
+ *     unused one is unmapped after STACK_IDLE_NS. A worker that waits long gives its pages back by
+ *     fiber_stack_trim.
  * 10. This file makes no system call but for stacks.
  *
- * Lazy timers: a fiber's timer stays in the heap over its waits. One that is armed earlier than the present deadline
- * is left alone; when it fires too early it arms itself anew. So a wait that ends by its event costs no heap work. */
+ * Lazy timers: a fiber's timer stays in the heap over its waits. One that is armed earlier than the present
+ * deadline is left alone; when it fires too early it arms itself anew. So a wait that ends by its event costs
+ * no heap work. */
 #include "platform/fiber_int.h"
 
 #include <assert.h>
@@ -380,7 +383,8 @@ static bool sock_is_ready(const struct fiber_wait *w)
         && (w->sock->flags & (w->kind == FIBER_WAIT_READ ? SOCK_READABLE : SOCK_WRITABLE)) != 0;
 }
 
-/* At the end of a condition's list: first come, first served. Of a socket's list all are woken, so the order is free. */
+/* At the end of a condition's list: first come, first served. Of a socket's list all are woken, so the order
+ * is free. */
 static void link_waiter(struct fiber_waiter *w)
 {
     struct fiber_waiter **first = list_of(w->wait);
@@ -439,8 +443,8 @@ static void arm(struct fiber *f, uint64_t deadline)
     carrier_timer_set(&f->timer, deadline);
 }
 
-/* How the wait stands: > 0 ready, 0 timed out, -1 cancelled, -2 none of these yet. A signalled condition goes before a
- * cancellation, which then is kept. */
+/* How the wait stands: > 0 ready, 0 timed out, -1 cancelled, -2 none of these yet. A signalled condition goes
+ * before a cancellation, which then is kept. */
 static int outcome(struct fiber *f, const struct fiber_waiter *waiters, int n)
 {
     int ready = 0;

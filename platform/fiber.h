@@ -46,7 +46,8 @@ struct inbox_item {
 /* Any thread: hand item to carrier c (list + eventfd, rule 1). */
 void carrier_post(struct carrier *c, struct inbox_item *item);
 
-/* Signals arrive here, on carrier 0's loop; set before carriers_run. The signals are blocked in all threads. */
+/* Signals arrive here, on carrier 0's loop; set before carriers_run. The signals are blocked in all
+ * threads. */
 void carriers_on_signal(const int *signals, int n, void (*handler)(int signal));
 
 /* A timer of a carrier that needs no fiber (parked connections, sweeps). Intrusive; re-arming moves it. */
@@ -80,18 +81,20 @@ struct fiber *fiber_spawn(const char *name, void (*fn)(void *arg), void *arg);
 struct fiber *fiber_self(void); /* NULL on the loop itself and on other threads */
 /* Give way: run again after the others that are ready, and after a poll (rule 4). */
 void fiber_yield(void);
-/* Give way if this fiber's share of the turn is used up: 256 kB or 32 socket calls that succeeded at once since it
- * last gave way. sock_read, sock_write_all and fiber_wait do it themselves. */
+/* Give way if this fiber's share of the turn is used up: 256 kB or 32 socket calls that succeeded at once
+ * since it last gave way. sock_read, sock_write_all and fiber_wait do it themselves. */
 void fiber_yield_if_due(void);
 /* Sleep until the deadline; false (errno ECANCELED) when cancelled. */
 bool fiber_sleep_until(uint64_t deadline);
-/* Make the present or next wait of f return ECANCELED, once. On its own carrier only. A condition that was signalled
- * goes before: then the wait returns it and the next one is cancelled, so that no signal is lost. */
+/* Make the present or next wait of f return ECANCELED, once. On its own carrier only. A condition that was
+ * signalled goes before: then the wait returns it and the next one is cancelled, so that no signal is
+ * lost. */
 void fiber_cancel(struct fiber *f);
 /* Drop a cancellation that has not been seen yet. */
 void fiber_cancel_clear(struct fiber *f);
-/* False with errno ECANCELED when a cancellation is to be delivered to the running fiber, which uses it up. For waiting
- * forms that find their data at once; fiber_wait, sock_read and sock_write_all do it themselves. */
+/* False with errno ECANCELED when a cancellation is to be delivered to the running fiber, which uses it up.
+ * For waiting forms that find their data at once; fiber_wait, sock_read and sock_write_all do it
+ * themselves. */
 bool fiber_check_cancel(void);
 /* While shielded a cancellation is kept and not delivered (clean-up code). Nests. */
 void fiber_shield(bool on);
@@ -100,9 +103,11 @@ void fiber_set_label(const char *label);
 /* One pointer of the worker's own. */
 void fiber_set_local(void *local);
 void *fiber_local(void);
-/* Highest number of stack bytes any fiber of this process has used. Any thread; some system calls per fiber. */
+/* Highest number of stack bytes any fiber of this process has used. Any thread; some system calls per
+ * fiber. */
 size_t fiber_stack_peak(void);
-/* Give the unused pages of f's stack back to the system: f is waiting on this carrier, or is the caller itself. */
+/* Give the unused pages of f's stack back to the system: f is waiting on this carrier, or is the caller
+ * itself. */
 void fiber_stack_trim(struct fiber *f);
 /* Fibers alive on all carriers. Any thread, approximate. */
 unsigned fiber_count(void);
@@ -127,26 +132,27 @@ void fiber_cond_broadcast(struct fiber_cond *c);
 #define SOCK_RDHUP 4u    /* the peer has closed its sending side */
 #define SOCK_ERR 8u      /* error or hang-up */
 
-/* One registered stream or listening socket. Edge-triggered, one registration for life (rule 3). Embedded by its
- * owner, never moved while open; the descriptor has no duplicate (closing it is what deregisters it). */
+/* One registered stream or listening socket. Edge-triggered, one registration for life (rule 3). Embedded by
+ * its owner, never moved while open; the descriptor has no duplicate (closing it is what deregisters it). */
 struct sock {
     int fd;         /* -1: closed */
     uint32_t slot;  /* in the carrier's table; an epoll event carries slot and generation (rule 5) */
     uint32_t flags; /* SOCK_... */
     struct fiber_waiter *reader, *writer;
-    /* Called on the loop when flags gained a bit and no fiber waits for it; may be NULL; must not wait; may close and
-     * free s. Set it after sock_open. Data that comes while SOCK_READABLE is still set is no gain: read until EAGAIN
-     * or a short read, or remember that there is more. */
+    /* Called on the loop when flags gained a bit and no fiber waits for it; may be NULL; must not wait; may
+     * close and free s. Set it after sock_open. Data that comes while SOCK_READABLE is still set is no gain:
+     * read until EAGAIN or a short read, or remember that there is more. */
     void (*on_event)(struct sock *s);
 };
 
-/* Take over a non-blocking descriptor on this carrier. False: errno, fd stays the caller's. SOCK_WRITABLE is set,
- * SOCK_READABLE comes with the next poll when something is there. */
+/* Take over a non-blocking descriptor on this carrier. False: errno, fd stays the caller's. SOCK_WRITABLE is
+ * set, SOCK_READABLE comes with the next poll when something is there. */
 bool sock_open(struct sock *s, int fd);
-/* Deregister and close the descriptor; waiting fibers get ECANCELED. A closed one (fd -1) may be closed again. */
+/* Deregister and close the descriptor; waiting fibers get ECANCELED. A closed one (fd -1) may be closed
+ * again. */
 void sock_close(struct sock *s);
-/* Accept from a listening socket: a non-blocking, close-on-exec descriptor, or -1 and errno. Never waits: EAGAIN when
- * the queue is empty. addr may be NULL. */
+/* Accept from a listening socket: a non-blocking, close-on-exec descriptor, or -1 and errno. Never waits:
+ * EAGAIN when the queue is empty. addr may be NULL. */
 struct sockaddr;
 int sock_accept(struct sock *s, struct sockaddr *addr, unsigned *addr_len);
 /* One call that never waits: bytes, 0 at the end of the stream, or -1 and errno (EAGAIN when drained). Keeps
@@ -154,8 +160,9 @@ int sock_accept(struct sock *s, struct sockaddr *addr, unsigned *addr_len);
  * cleared SOCK_READABLE answers EAGAIN without a system call. */
 ssize_t sock_recv(struct sock *s, void *buf, size_t n);
 ssize_t sock_send(struct sock *s, const struct iovec *iov, int n);
-/* The same, waiting until the deadline: -1 with ETIMEDOUT, ECANCELED or the socket's error. sock_write_all writes
- * every byte or fails; the iovec array is changed. Time-out counts without progress: `idle_ms` per wait. */
+/* The same, waiting until the deadline: -1 with ETIMEDOUT, ECANCELED or the socket's error. sock_write_all
+ * writes every byte or fails; the iovec array is changed. Time-out counts without progress: `idle_ms` per
+ * wait. */
 ssize_t sock_read(struct sock *s, void *buf, size_t n, uint64_t deadline);
 bool sock_write_all(struct sock *s, struct iovec *iov, int n, uint64_t idle_ms);
 /* Connect s (a new non-blocking TCP or Unix socket) to addr. False: errno. */
@@ -172,10 +179,10 @@ struct fiber_wait {
     bool ready; /* out */
 };
 #define FIBER_WAITS_MAX 8
-/* Wait until one of waits[0..n) is ready (number of ready ones), the deadline has passed (0), or the fiber was
- * cancelled or a socket of waits closed (-1, errno ECANCELED). errno is otherwise kept over the switch (rule 2).
- * Sockets are level-kept: what is ready already returns at once. A deadline in the past polls once: other fibers run
- * first. A condition is ready only when it is signalled while this wait is on. */
+/* Wait until one of waits[0..n) is ready (number of ready ones), the deadline has passed (0), or the fiber
+ * was cancelled or a socket of waits closed (-1, errno ECANCELED). errno is otherwise kept over the switch
+ * (rule 2). Sockets are level-kept: what is ready already returns at once. A deadline in the past polls once:
+ * other fibers run first. A condition is ready only when it is signalled while this wait is on. */
 int fiber_wait(struct fiber_wait *waits, int n, uint64_t deadline);
 
 #endif

@@ -1,4 +1,5 @@
-/* Inside of fibers, carriers and sockets; shared by fiber.c, fiber_stack.c, carrier.c, timer.c and sock.c only. */
+/* Inside of fibers, carriers and sockets; shared by fiber.c, fiber_stack.c, carrier.c, timer.c and sock.c
+ * only. */
 #ifndef PLATFORM_FIBER_INT_H
 #define PLATFORM_FIBER_INT_H
 

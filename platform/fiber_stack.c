@@ -1,6 +1,7 @@
-/* Stacks of fibers: mapping with a guard, the high-water mark, giving pages back, and the report of an overflow.
- * Invariant 8 of fiber.c: an overflow hits the guard, is reported from an alternate stack with fiber and label, and
- * aborts. Frames larger than the guard would jump over it: the build uses -fstack-clash-protection. */
+/* Stacks of fibers: mapping with a guard, the high-water mark, giving pages back, and the report of an
+ * overflow. Invariant 8 of fiber.c: an overflow hits the guard, is reported from an alternate stack with
+ * fiber and label, and aborts. Frames larger than the guard would jump over it: the build uses
+ * -fstack-clash-protection. */
 #include "platform/fiber_int.h"
 
 #include <errno.h>
@@ -16,8 +17,8 @@
 #define TRIM_MARGIN (16u * 1024)
 /* Room for the largest signal frame (AVX-512, SVE) and the report. */
 #define SIGNAL_STACK_BYTES (64u * 1024)
-/* Stacks begin at different offsets in their top page: else the hot lines of all fibers fall into the same few sets of
- * the first-level cache (measured among 64 fibers: 4 ns a switch). */
+/* Stacks begin at different offsets in their top page: else the hot lines of all fibers fall into the same
+ * few sets of the first-level cache (measured among 64 fibers: 4 ns a switch). */
 #define COLOURS 16u
 #define COLOUR_BYTES 256u
 #define PAGES_MAX (FIBER_STACK_BYTES / 4096)
@@ -76,8 +77,8 @@ struct stack *stack_map(size_t room, size_t offset)
 
 /* ---- the high-water mark ---- */
 
-/* Bytes from the lowest word that is not zero to the top. Pages never touched are not resident and not read. Other
- * fibers may be running on the stack meanwhile: what is read is compared with zero only. */
+/* Bytes from the lowest word that is not zero to the top. Pages never touched are not resident and not read.
+ * Other fibers may be running on the stack meanwhile: what is read is compared with zero only. */
 __attribute__((no_sanitize("address", "thread"))) static size_t used_bytes(const struct stack *s)
 {
     unsigned char resident[PAGES_MAX];
@@ -163,10 +164,13 @@ static void report(const struct fiber *f, bool overflow, int signal)
 {
     char line[512];
     const char *label = f->label ? f->label : "";
-    int n = overflow ? snprintf(line, sizeof line, "holdfast: fiber %s (%.300s) overflowed its stack of %u bytes\n",
-                                f->name, label, FIBER_STACK_BYTES)
-                     : snprintf(line, sizeof line, "holdfast: signal %d in fiber %s (%.300s)\n", signal, f->name, label);
+    int n;
 
+    if (overflow)
+        n = snprintf(line, sizeof line, "holdfast: fiber %s (%.300s) overflowed its stack of %u bytes\n",
+                     f->name, label, FIBER_STACK_BYTES);
+    else
+        n = snprintf(line, sizeof line, "holdfast: signal %d in fiber %s (%.300s)\n", signal, f->name, label);
     if (n > 0)
         write_stderr(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }

@@ -2,8 +2,8 @@
  *
  * Frame on a parked stack, 160 bytes from its pointer up (fiber_int.h builds the first one):
  *     x19..x30, d8..d15
- * FPCR is not kept: nothing in this program changes it. `hint 34` is BTI c, a no-op before ARMv8.5; the return
- * is a ret, which needs no landing pad. */
+ * FPCR is not kept: nothing in this program changes it. `hint 34` is BTI c, a no-op before ARMv8.5; the
+ * return is a ret, which needs no landing pad. */
 #if defined(__aarch64__)
     .text
     .globl fiber_switch
@@ -71,7 +71,8 @@ fiber_start:
     .cfi_endproc
     .size fiber_start, . - fiber_start
 
-    /* GNU property: this object keeps BTI (bit 0); without the note the linker would drop it for the program. */
+    /* GNU property: this object keeps BTI (bit 0); without the note the linker would drop it for the
+     * program. */
     .section .note.gnu.property, "a", %note
     .p2align 3
     .long   4, 16, 5

@@ -51,8 +51,8 @@ fiber_switch:
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    /* ret, not pop and jump: nearly all fibers park at the same call, so the return predictor is right, and stays in
-     * step for the returns that follow (measured: 15 ns a switch against 20-25). */
+    /* ret, not pop and jump: nearly all fibers park at the same call, so the return predictor is right, and
+     * stays in step for the returns that follow (measured: 15 ns a switch against 20-25). */
     ret
     .cfi_endproc
     .size fiber_switch, . - fiber_switch

@@ -1,5 +1,6 @@
 /* Files: whole reads, durable writes, directories. Every step that can fail is checked, close included.
- * Order of a durable write: temporary file in the same directory, its bytes fsynced, rename, directory fsynced. */
+ * Order of a durable write: temporary file in the same directory, its bytes fsynced, rename, directory
+ * fsynced. */
 #include "platform/file.h"
 
 #include <dirent.h>
@@ -27,8 +28,8 @@ static ssize_t read_some(int fd, char *p, size_t n)
 }
 
 /* Read until the end or one byte more than max; files of /proc and pipes have no size to go by. */
-static bool read_all(struct arena *a, int fd, const char *path, size_t max, size_t expected, struct slice *out,
-                     struct err *err)
+static bool read_all(struct arena *a, int fd, const char *path, size_t max, size_t expected,
+                     struct slice *out, struct err *err)
 {
     size_t room = expected + 1, n = 0;
     char *p = arena_alloc_raw(a, room + 1);
@@ -137,7 +138,8 @@ static bool sync_directory_of(const char *path, struct err *err)
     return ok;
 }
 
-/* Unlike any other writer's name, of this process or another; a leftover of a crash never stands in the way. */
+/* Unlike any other writer's name, of this process or another; a leftover of a crash never stands in the
+ * way. */
 static bool temporary_beside(const char *path, char out[PATH_BYTES])
 {
     static atomic_uint counter;
@@ -224,7 +226,8 @@ static int compare_names(const void *a, const void *b)
     return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-static bool list_open(struct arena *a, DIR *dir, const char *path, struct slice **names, size_t *n, struct err *err)
+static bool list_open(struct arena *a, DIR *dir, const char *path, struct slice **names, size_t *n,
+                      struct err *err)
 {
     size_t room = 0;
     const struct dirent *entry;

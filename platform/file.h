@@ -21,7 +21,8 @@ bool file_make_dirs(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 /* Names in a directory without "." and "..", sorted by bytes. */
-bool file_list(struct arena *a, const char *path, struct slice **names, size_t *n, struct err *err) WARN_UNUSED;
+bool file_list(struct arena *a, const char *path, struct slice **names, size_t *n,
+               struct err *err) WARN_UNUSED;
 /* path joined by one slash; zero-terminated in the arena. */
 char *file_join(struct arena *a, const char *dir, struct slice name);
 

@@ -40,6 +40,7 @@ static void *helper_main(void *arg)
     struct helper_job *job;
 
     (void)arg;
+    pthread_setname_np(pthread_self(), "helper");
     while ((job = take_job()) != NULL)
         job->run(job);
     return NULL;

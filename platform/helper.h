@@ -14,8 +14,8 @@ struct helper_job {
 bool helpers_start(unsigned count);
 /* Let running and queued jobs end, drop none, join. After carriers_run has returned. */
 void helpers_stop(void);
-/* Any thread: queue a job; it belongs to the pool until run() is called, then to run(). Without a pool it runs at
- * once in the caller. */
+/* Any thread: queue a job; it belongs to the pool until run() is called, then to run(). Without a pool it
+ * runs at once in the caller. */
 void helper_post(struct helper_job *job);
 /* From a fiber: run fn(arg) on a helper thread and wait for its end (not cancellable: arg is on our stack).
  * From a plain thread, or before helpers_start: fn runs at once in the caller. */

@@ -1,15 +1,16 @@
 /* Logging: rings, one for each thread that logs, and the one thread that writes.
  *
  * Invariants
- * 1. A ring has one producer, its thread, and one consumer, the writer: head is stored by the first, tail by the
- *    second. It holds whole lines with their newlines, so that what the writer takes at once ends at a line.
- * 2. Only the writer touches the descriptor and may block in it. A producer that finds no room drops the line and
- *    counts it.
- * 3. The writer naps after writing, so that producers under load make no system call; it sleeps only when all rings
- *    are empty, and then the first line wakes it. `asleep` and the heads are sequentially consistent: either the
- *    writer sees the line or the producer sees it asleep.
- * 4. A ring is never freed: a thread's end leaves it to the next new thread. A fiber does not switch in here, so the
- *    ring's scratch space serves all fibers of its carrier. */
+ * 1. A ring has one producer, its thread, and one consumer, the writer: head is stored by the first, tail by
+ *    the second. It holds whole lines with their newlines, so that what the writer takes at once ends at a
+ *    line.
+ * 2. Only the writer touches the descriptor and may block in it. A producer that finds no room drops the line
+ *    and counts it.
+ * 3. The writer naps after writing, so that producers under load make no system call; it sleeps only when all
+ *    rings are empty, and then the first line wakes it. `asleep` and the heads are sequentially consistent:
+ *    either the writer sees the line or the producer sees it asleep.
+ * 4. A ring is never freed: a thread's end leaves it to the next new thread. A fiber does not switch in here,
+ *    so the ring's scratch space serves all fibers of its carrier. */
 #include "platform/log.h"
 
 #include <errno.h>
@@ -246,7 +247,8 @@ static void sleep_until_line(void)
     pthread_mutex_unlock(&logger.lock);
 }
 
-/* Through the writer's own ring, as any other line; it is written by the next pass. True when there was any to report. */
+/* Through the writer's own ring, as any other line; it is written by the next pass. True when there was any
+ * to report. */
 static bool report_dropped(bool at_once)
 {
     unsigned long dropped = log_counts().dropped;
@@ -266,6 +268,7 @@ static void *writer_main(void *arg)
     struct timespec nap = { .tv_nsec = (long)NAP_NS };
 
     (void)arg;
+    pthread_setname_np(pthread_self(), "log");
     while (!atomic_load(&logger.stopping)) {
         if (!drain_all()) {
             sleep_until_line();
@@ -310,7 +313,8 @@ bool log_start(int fd, enum log_format format, enum log_level least)
     return error == 0;
 }
 
-/* A writer that is stuck in its write is left behind; later lines are dropped, so that nothing else gets stuck. */
+/* A writer that is stuck in its write is left behind; later lines are dropped, so that nothing else gets
+ * stuck. */
 void log_stop(uint64_t ms)
 {
     struct timespec step = { .tv_nsec = (long)NS_PER_MS };
@@ -338,7 +342,8 @@ enum log_format log_format(void)
 
 static bool is_silent(void)
 {
-    return log_format() == LOG_FORMAT_NONE && atomic_load_explicit(&logger.mode, memory_order_relaxed) != MODE_DIRECT;
+    return log_format() == LOG_FORMAT_NONE
+        && atomic_load_explicit(&logger.mode, memory_order_relaxed) != MODE_DIRECT;
 }
 
 bool log_enabled(enum log_level level)

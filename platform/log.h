@@ -1,5 +1,5 @@
-/* Logging: lines go to a ring of the calling thread (64 kB); one writer thread writes them; a full ring drops and counts
- * (architecture.md 1, rule 10). A stopped reader of stdout never stops traffic. */
+/* Logging: lines go to a ring of the calling thread (64 kB); one writer thread writes them; a full ring drops
+ * and counts (architecture.md 1, rule 10). A stopped reader of stdout never stops traffic. */
 #ifndef PLATFORM_LOG_H
 #define PLATFORM_LOG_H
 
@@ -14,8 +14,8 @@ enum log_format { LOG_FORMAT_NONE, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Start the writer thread on fd (stdout). Before this, and in commands, lines go straight to stderr. */
 bool log_start(int fd, enum log_format format, enum log_level least);
-/* Write what is in the rings (at most ms), then end the writer; lines go to stderr again. A writer that is stuck in a
- * stopped reader is left behind, and later lines are dropped. */
+/* Write what is in the rings (at most ms), then end the writer; lines go to stderr again. A writer that is
+ * stuck in a stopped reader is left behind, and later lines are dropped. */
 void log_stop(uint64_t ms);
 enum log_format log_format(void);
 bool log_enabled(enum log_level level);
@@ -28,7 +28,8 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...) PR
 /* A complete line that the caller formatted (the request log), without its newline. */
 void log_line(enum log_level level, struct slice line);
 
-/* Lines logged, and those of them that were dropped (ring full, line over 16 kB, descriptor broken). Any thread. */
+/* Lines logged, and those of them that were dropped (ring full, line over 16 kB, descriptor broken). Any
+ * thread. */
 struct log_counts { uint64_t lines, dropped; };
 struct log_counts log_counts(void);
 

@@ -1,11 +1,12 @@
 /* Sockets of a carrier: the slot table, events, and the calls that read, write, connect, accept.
  *
  * Invariants (continued from fiber.c)
- *  3. One edge-triggered registration for life. SOCK_READABLE is cleared by EAGAIN, and by a read shorter than the
- *     buffer unless RDHUP, HUP or ERR was seen: data and FIN that arrive together are one edge, and the end has still
- *     to be read. SOCK_WRITABLE is cleared by EAGAIN alone (a short write is followed by one more call).
- *  5. An event's 64 bits are generation << 32 | slot. sock_close advances the generation, so that events of the same
- *     batch for the old owner are dropped; its slot is free for others only after the batch. */
+ *  3. One edge-triggered registration for life. SOCK_READABLE is cleared by EAGAIN, and by a read shorter
+ *     than the buffer unless RDHUP, HUP or ERR was seen: data and FIN that arrive together are one edge, and
+ *     the end has still to be read. SOCK_WRITABLE is cleared by EAGAIN alone (a short write is followed by
+ *     one more call).
+ *  5. An event's 64 bits are generation << 32 | slot. sock_close advances the generation, so that events of
+ *     the same batch for the old owner are dropped; its slot is free for others only after the batch. */
 #include "platform/fiber_int.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* A byte stream over a socket, plain or TLS: the seam between sockets and HTTP. One small table of operations. */
+/* A byte stream over a socket, plain or TLS: the seam between sockets and HTTP. One small table of
+ * operations. */
 #ifndef PLATFORM_STREAM_H
 #define PLATFORM_STREAM_H
 
@@ -13,8 +14,9 @@ struct stream;
 struct stream_ops {
     /* As sock_recv: never waits. EAGAIN when nothing is there. */
     ssize_t (*recv)(struct stream *s, void *buf, size_t n);
-    /* As sock_send: never waits. Bytes taken (> 0, maybe not all), or -1 with EAGAIN: wait for writable, then call again with
-     * the same bytes first (TLS has a record under way). For exchanges that read and write at once. */
+    /* As sock_send: never waits. Bytes taken (> 0, maybe not all), or -1 with EAGAIN: wait for writable, then
+     * call again with the same bytes first (TLS has a record under way). For exchanges that read and write at
+     * once. */
     ssize_t (*send)(struct stream *s, const struct iovec *iov, int n);
     /* Waits: all bytes or false with errno. idle_ms is the time allowed without progress. */
     bool (*write_all)(struct stream *s, struct iovec *iov, int n, uint64_t idle_ms);
@@ -36,7 +38,8 @@ extern const struct stream_ops stream_plain;
 
 /* A plain stream over fd, registered on this carrier. False: errno, fd stays the caller's. */
 bool stream_open_plain(struct stream *s, int fd);
-/* Close at once: frees the TLS state, deregisters and closes the socket. A closed stream may be closed again. */
+/* Close at once: frees the TLS state, deregisters and closes the socket. A closed stream may be closed
+ * again. */
 void stream_close(struct stream *s);
 
 static inline ssize_t stream_recv(struct stream *s, void *buf, size_t n)

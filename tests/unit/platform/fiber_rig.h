@@ -1,5 +1,5 @@
-/* What the tests of fibers share: run a function as the first fiber, and checks that work on any stack and thread
- * (cmocka's asserts jump back to the test's own stack). */
+/* What the tests of fibers share: run a function as the first fiber, and checks that work on any stack and
+ * thread (cmocka's asserts jump back to the test's own stack). */
 #ifndef TESTS_UNIT_PLATFORM_FIBER_RIG_H
 #define TESTS_UNIT_PLATFORM_FIBER_RIG_H
 
@@ -25,14 +25,16 @@ static atomic_uint rig_failures;
         }                                                                             \
     } while (0)
 
-#define CHECK_INT(actual, expected)                                                                     \
-    do {                                                                                                \
-        long long actual_ = (long long)(actual), expected_ = (long long)(expected);                     \
-        if (actual_ != expected_) {                                                                     \
-            fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #actual, actual_, expected_); \
-            atomic_fetch_add(&rig_failures, 1);                                                         \
-        }                                                                                               \
-    } while (0)
+#define CHECK_INT(actual, expected) rig_check_int(actual, expected, #actual, __FILE__, __LINE__)
+
+static inline void rig_check_int(long long actual, long long expected, const char *what, const char *file,
+                                 int line)
+{
+    if (actual == expected)
+        return;
+    fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", file, line, what, actual, expected);
+    atomic_fetch_add(&rig_failures, 1);
+}
 
 struct rig {
     void (*fn)(void *arg);

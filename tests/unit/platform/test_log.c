@@ -112,7 +112,8 @@ static void test_json(void **state)
     log_stop(5000);
     read_pipe();
     mask_time(text + 30, "0000-00-00T00:00:00.0000000");
-    assert_string_equal(text, "{\"level\":\"Error\",\"timestamp\":\"0000-00-00T00:00:00.0000000Z\",\"eventType\":\"Broken\","
+    assert_string_equal(text, "{\"level\":\"Error\",\"timestamp\":\"0000-00-00T00:00:00.0000000Z\","
+                              "\"eventType\":\"Broken\","
                               "\"message\":\"a\\nb \\\"ü\\\" \\\\ \xef\xbf\xbd\"}\n{\"mine\":1}\n");
 }
 

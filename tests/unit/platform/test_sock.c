@@ -1,4 +1,5 @@
-/* Sockets on fibers: level-kept flags, ends, events, waiting on several things, fairness, connect and accept. */
+/* Sockets on fibers: level-kept flags, ends, events, waiting on several things, fairness, connect and
+ * accept. */
 #include "tests/unit/platform/fiber_rig.h"
 
 #include <errno.h>
