@@ -67,6 +67,20 @@ struct expr_value expr_value_from_message(const struct expr_message *m, bool is_
     return (struct expr_value){ .kind = EXPR_HOST, .aux = is_response ? TYPE_IRESPONSE : TYPE_IREQUEST, .p = m };
 }
 
+struct expr_value expr_value_from_jwt(struct arena *a, struct slice token)
+{
+    (void)a;
+    (void)token;
+    return expr_value_null();
+}
+
+struct expr_value expr_value_from_authorization(struct arena *a, struct slice access_token)
+{
+    (void)a;
+    (void)access_token;
+    return expr_value_null();
+}
+
 /* A machine for work outside an evaluation: no host, no pause. */
 static void border_vm(struct vm *vm, struct expr_run *run, struct arena *a)
 {
@@ -201,6 +215,120 @@ struct slice expr_value_type_name(struct arena *a, struct expr_value v)
     buf_init(&b, a);
     type_print_full(&b, type_of_value(v));
     return buf_slice(&b);
+}
+
+static bool copy_value(struct vm *vm, struct expr_value v, struct expr_value *out);
+
+static bool copy_token(struct vm *vm, const struct jtoken *t, struct jtoken **out)
+{
+    struct jtoken *copy = json_new(vm, t->head.type->id, (enum json_kind)t->kind), *child;
+
+    *out = copy;
+    if (!copy || !copy_value(vm, t->value, &copy->value))
+        return false;
+    for (uint32_t i = 0; i < t->n; i++)
+        if (!copy_token(vm, t->items[i], &child) || !json_append(vm, copy, child))
+            return false;
+    return true;
+}
+
+static bool copy_list(struct vm *vm, const struct list_object *from, struct expr_value *out)
+{
+    struct list_object *l = list_make(vm, type_keep(vm->arena, from->head.type), from->n);
+
+    for (uint32_t i = 0; l && i < from->n; i++)
+        if (!copy_value(vm, from->items[i], &l->items[l->n++]))
+            return false;
+    *out = object_value(l);
+    return l != NULL;
+}
+
+static bool copy_dict(struct vm *vm, const struct dict_object *from, struct expr_value *out)
+{
+    struct dict_object *d = dict_make(vm, type_keep(vm->arena, from->head.type), from->comparer);
+    struct expr_value key, value;
+
+    for (uint32_t i = 0; d && i < from->n; i++)
+        if (from->entries[i].live &&
+            (!copy_value(vm, from->entries[i].key, &key) || !copy_value(vm, from->entries[i].value, &value) || !dict_put(vm, d, key, value)))
+            return false;
+    *out = object_value(d);
+    return d != NULL;
+}
+
+static bool copy_object(struct vm *vm, struct expr_value v, struct expr_value *out)
+{
+    const struct type *t = type_of_value(v);
+    struct expr_value fields[16];
+    const struct tuple_object *o = v.p;
+    struct jtoken *token;
+
+    switch (t->id) {
+    case TYPE_LIST:
+        return copy_list(vm, v.p, out);
+    case TYPE_DICTIONARY:
+    case TYPE_HASHSET:
+        return copy_dict(vm, v.p, out);
+    case TYPE_ARRAY:
+        if (!type_eq(t, &type_bytes))
+            return copy_list(vm, v.p, out);
+        *out = bytes_make(vm, OBJECT(v, bytes_object)->p, OBJECT(v, bytes_object)->n);
+        return !vm->thrown;
+    case TYPE_ANONYMOUS:
+    case TYPE_TUPLE:
+    case TYPE_VALUETUPLE:
+    case TYPE_KEYVALUEPAIR:
+        for (uint32_t i = 0; i < o->n && i < 16; i++)
+            if (!copy_value(vm, o->f[i], &fields[i]))
+                return false;
+        *out = tuple_make(vm, type_keep(vm->arena, t), o->n, fields);
+        return !vm->thrown;
+    default:
+        if (!jtoken_is(v) || !copy_token(vm, v.p, &token))
+            return false;
+        *out = object_value(token);
+        return true;
+    }
+}
+
+static bool copy_value(struct vm *vm, struct expr_value v, struct expr_value *out)
+{
+    *out = v;
+    switch (v.kind) {
+    case EXPR_STRING:
+        out->s = arena_copy(vm->arena, text_slice(v)).p;
+        if (v.n == 0)
+            out->s = "";
+        break;
+    case EXPR_DECIMAL:
+        *out = decimal_value(vm->arena, decimal_of(v));
+        break;
+    case EXPR_GUID:
+        out->p = arena_copy(vm->arena, slice_of(v.p, 16)).p;
+        break;
+    case EXPR_HOST:
+        return false;
+    case EXPR_OBJECT:
+        if (vm->depth_left == 0)
+            return false;
+        vm->depth_left--;
+        if (!copy_object(vm, v, out))
+            return false;
+        vm->depth_left++;
+        break;
+    default:
+        break;
+    }
+    return !vm->arena->overflow;
+}
+
+bool expr_value_copy(struct arena *to, struct expr_value v, struct expr_value *out)
+{
+    struct expr_run run;
+    struct vm vm;
+
+    border_vm(&vm, &run, to);
+    return copy_value(&vm, v, out);
 }
 
 /* ---- printing ---- */

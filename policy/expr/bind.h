@@ -20,6 +20,7 @@ struct binder {
     bool trial_failed;
     unsigned work;        /* lambdas bound so far: bounded */
     bool in_loop;
+    const struct syn *called; /* the member access now bound as what is called: methods before properties */
 };
 
 #define BIND_LAMBDAS_MAX 4000

@@ -566,6 +566,7 @@ static struct node *bind_member_call(struct binder *b, const struct syn *s)
         n = bind_args(b, s, args);
         return bind_failed(b) ? target : bind_invoke(b, s->pos, target, args, n);
     }
+    b->called = m;
     target = bind_expr(b, m, NULL);
     if (bind_failed(b))
         return target;
@@ -665,6 +666,8 @@ struct node *bind_member(struct binder *b, const struct syn *s, struct node *on)
             return n;
     }
     find_members(b, on->type, s->text, KIND(GET), &l);
+    if (l.n && b->called == s && !(type_flags(((struct candidate *)l.v[0])->sig.ret) & TF_DELEGATE))
+        l.n = 0;
     if (l.n) {
         k = l.v[0];
         n = node_new(b, N_CALL, s->pos, type_subst(b->c->scratch, k->sig.ret, k->on, NULL));

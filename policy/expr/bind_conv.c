@@ -143,13 +143,20 @@ enum conv_rank conv_implicit(struct binder *b, struct node *n, const struct type
     return r;
 }
 
-/* A no-op at run time: only the static type changes. */
+/* A no-op at run time: only the static type changes. Nodes whose type says what they make are wrapped. */
 static struct node *retype(struct binder *b, struct node *n, const struct type *to)
 {
-    struct node *copy = node_new(b, (enum node_op)n->op, n->pos, to);
+    struct node *copy = node_new(b, N_SEQ, n->pos, to);
+    struct list l = { 0 };
 
-    *copy = *n;
-    copy->type = to;
+    if (n->op == N_CONST || n->op == N_LOCAL) {
+        *copy = *n;
+        copy->type = to;
+        return copy;
+    }
+    list_add(b->c, &l, n);
+    copy->v = (struct node **)l.v;
+    copy->n = l.n;
     return copy;
 }
 
@@ -226,11 +233,12 @@ struct node *conv_to(struct binder *b, struct node *n, const struct type *to)
     if (type_eq(n->type, to))
         return n;
     if (type_converts(b->c->scratch, n->type, to))
-        return n->op == N_CONST && n->type->id != TYPE_NULL && to->id == TYPE_OBJECT ? n : retype(b, n, to);
+        return retype(b, n, to);
     if (n->op == N_TUPLE && type_is(to, TYPE_VALUETUPLE) && conv_implicit(b, n, to) != CONV_NONE) {
-        struct node *copy = retype(b, n, to);
+        struct node *copy = node_new(b, N_TUPLE, n->pos, to);
 
         copy->v = comp_alloc(b->c, n->n * sizeof *copy->v);
+        copy->n = n->n;
         for (unsigned i = 0; copy->v && i < n->n; i++)
             copy->v[i] = conv_to(b, n->v[i], to->args[i]);
         return copy;

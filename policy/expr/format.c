@@ -22,7 +22,7 @@ static size_t layout(const char *sci, int limit, char out[64])
             digits[n++] = *p;
     while (n > 1 && digits[n - 1] == '0')
         n--;
-    if (exponent >= limit || exponent < -5) {
+    if (exponent >= limit || exponent < -4) {
         out[at++] = digits[0];
         if (n > 1) {
             out[at++] = '.';

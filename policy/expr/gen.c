@@ -133,8 +133,10 @@ static bool in_register(struct gen *g, const struct var *v)
 static bool writes_last(const struct node *n)
 {
     switch (n->op) {
-    case N_COND: case N_AND: case N_OR: case N_COALESCE: case N_CONDACCESS: case N_LIFT: case N_SEQ:
+    case N_COND: case N_AND: case N_OR: case N_COALESCE: case N_CONDACCESS: case N_LIFT:
         return false;
+    case N_SEQ:
+        return n->n == 1 && writes_last(n->v[0]);
     default:
         return true;
     }
@@ -143,6 +145,8 @@ static bool writes_last(const struct node *n)
 /* Cannot change a variable. */
 static bool is_quiet(const struct node *n)
 {
+    if (n->op == N_SEQ && n->n == 1)
+        return is_quiet(n->v[0]);
     return n->op == N_CONST || n->op == N_LOCAL || (n->op == N_CONV && is_quiet(n->a)) || (n->op == N_BIN && is_quiet(n->a) && is_quiet(n->b)) ||
            (n->op == N_FIELD && is_quiet(n->a));
 }
@@ -151,6 +155,8 @@ unsigned gen_value(struct gen *g, struct node *n)
 {
     unsigned t;
 
+    while (n->op == N_SEQ && n->n == 1)
+        n = n->v[0];
     if (n->op == N_LOCAL && in_register(g, n->var))
         return n->var->reg;
     t = gen_temp(g);
@@ -243,9 +249,7 @@ static void gen_invoke(struct gen *g, struct node *n, unsigned dst)
 static void gen_closure(struct gen *g, struct node *n, unsigned dst)
 {
     if (!n->func->code) {
-        struct gen *saved = g;
-
-        n->func->code = gen_func(saved->c, n->func);
+        n->func->code = gen_func(g->c, n->func);
     }
     list_add(g->c, &g->inner, n->func);
     gen_emit(g, OP_CLOSURE, dst, g->inner.n - 1, 0);
@@ -261,9 +265,9 @@ static void gen_bin(struct gen *g, struct node *n, unsigned dst)
     bool arith = n->sub <= B_MUL;
     enum opcode op = n->sub < COUNT_OF(fast) ? fast[n->sub] : OP_MOVE;
 
-    if (n->a->op == N_LOCAL && in_register(g, n->a->var) && !is_quiet(n->b)) {
+    if (is_quiet(n->a) && !is_quiet(n->b)) {
         x = gen_temp(g);
-        gen_load(g, n->a->var, x);
+        gen_expr(g, n->a, x);
     } else {
         x = gen_value(g, n->a);
     }

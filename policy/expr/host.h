@@ -73,7 +73,8 @@ struct expr_message_ops {
     bool (*header_at)(const struct expr_message *m, size_t i, struct slice *name, struct slice *value);
     /* Is there a body (also when consumed)? Must not wait. */
     bool (*has_body)(const struct expr_message *m);
-    /* The whole body, content codings as they are. May wait. Without preserve the body is consumed. */
+    /* The whole body, content codings as they are. May wait. Without preserve the body is consumed. The bytes may be
+     * kept elsewhere or in `a`; a budget exception takes back what was allocated in `a` during the evaluation. */
     enum expr_body_state (*body)(const struct expr_message *m, bool preserve, struct arena *a, struct slice *out,
                                  struct slice *error);
     /* The client certificate of a request, or false. */

@@ -87,7 +87,7 @@ static const struct type *take_type(struct scan *s)
     } else if ((at = param_index(s->class_params, name)) >= 0) {
         t = param_type(s, at);
     } else {
-        if (take(s, '<'))
+        if (*s->p == '<' && s->p++)
             do {
                 args[n++] = take_type(s);
             } while (take(s, ','));

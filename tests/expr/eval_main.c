@@ -24,7 +24,8 @@ static char *read_all(size_t *n)
 
 static void put(struct slice s)
 {
-    fwrite(s.p, 1, s.n, stdout);
+    if (s.n)
+        fwrite(s.p, 1, s.n, stdout);
     putchar(0);
 }
 
