@@ -28,6 +28,7 @@
 #include <mbedtls/x509_crt.h>
 
 #include "platform/clock.h"
+#include "platform/crypto_int.h"
 
 /* ---- random bytes, comparing ---- */
 
@@ -48,8 +49,7 @@ void crypto_random(void *out, size_t n)
     }
 }
 
-/* As mbedTLS wants its generator. */
-static int random_source(void *unused, unsigned char *out, size_t n)
+int crypto_random_source(void *unused, unsigned char *out, size_t n)
 {
     crypto_random(out, n);
     return 0;
@@ -230,12 +230,13 @@ static mbedtls_pk_context *pk_of(const struct crypto_key *k)
     return (mbedtls_pk_context *)&k->pk;
 }
 
-static bool library_error(struct err *err, const char *what, int code)
+bool crypto_library_error(struct err *err, const char *what, int code)
 {
     char text[160];
 
     mbedtls_strerror(code, text, sizeof text);
-    return err_set(err, "%s: %s", what, text);
+    err_set(err, "%s: %s", what, text);
+    return false;
 }
 
 static struct crypto_key *key_new(void)
@@ -266,10 +267,10 @@ bool crypto_key_generate(struct crypto_key **out, struct err *err)
     k->is_private = true;
     int code = mbedtls_pk_setup(&k->pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
     if (!code)
-        code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(k->pk), random_source, NULL);
+        code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(k->pk), crypto_random_source, NULL);
     if (code) {
         crypto_key_free(k);
-        return library_error(err, "key: generate", code);
+        return crypto_library_error(err, "key: generate", code);
     }
     *out = k;
     return true;
@@ -295,37 +296,58 @@ static bool find_alg(struct crypto_key *k, struct err *err)
     return err_set(err, "key: curve %s: only P-256 and P-384 are known", info ? info->name : "unknown");
 }
 
-/* p[0..n) is followed by a zero byte, which PEM needs to be counted. */
-static int parse_text(struct crypto_key *k, const unsigned char *p, size_t n)
-{
-    struct slice text = slice_of(p, n);
-    bool pem = slice_find(text, SLICE("-----BEGIN ")) >= 0;
-
-    k->is_private = !pem || slice_find(text, SLICE("PRIVATE KEY-----")) >= 0;
-    if (pem && !k->is_private)
-        return mbedtls_pk_parse_public_key(&k->pk, p, n + 1);
-    int code = mbedtls_pk_parse_key(&k->pk, p, pem ? n + 1 : n, NULL, 0, random_source, NULL);
-    if (!code || pem)
-        return code;
-    k->is_private = false;
-    return mbedtls_pk_parse_public_key(&k->pk, p, n);
-}
-
-static bool parse_key(struct crypto_key *k, struct slice text, struct err *err)
+unsigned char *crypto_copy_text(struct slice text, size_t *n)
 {
     unsigned char *copy = malloc(text.n + 1);
 
     if (!copy)
-        return err_set(err, "key: no memory");
+        return NULL;
     if (text.n)
         memcpy(copy, text.p, text.n);
     copy[text.n] = 0;
-    int code = parse_text(k, copy, text.n);
+    *n = text.n + (slice_find(text, SLICE("-----BEGIN ")) >= 0);
+    return copy;
+}
+
+static int parse_key(mbedtls_pk_context *pk, struct slice text, bool private)
+{
+    size_t n;
+    unsigned char *copy = crypto_copy_text(text, &n);
+
+    if (!copy)
+        return MBEDTLS_ERR_PK_ALLOC_FAILED;
+    int code = private ? mbedtls_pk_parse_key(pk, copy, n, NULL, 0, crypto_random_source, NULL)
+                       : mbedtls_pk_parse_public_key(pk, copy, n);
     mbedtls_platform_zeroize(copy, text.n);
     free(copy);
+    return code;
+}
+
+static int parse_either(struct crypto_key *k, struct slice text)
+{
+    int code = parse_key(&k->pk, text, true);
+
+    k->is_private = code == 0;
+    if (code == 0 || slice_find(text, SLICE("PRIVATE KEY-----")) >= 0)
+        return code;
+    return parse_key(&k->pk, text, false);
+}
+
+static bool explain_key(struct err *err, const char *what, int code)
+{
+    char context[64];
+
     if (code == MBEDTLS_ERR_PK_PASSWORD_REQUIRED || code == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
-        return err_set(err, "key: encrypted with a password: store it without one");
-    return code ? library_error(err, "key: neither PEM nor DER of a key", code) : true;
+        return err_set(err, "%s: encrypted with a password: store it without one", what);
+    snprintf(context, sizeof context, "%s: neither PEM nor DER of a key", what);
+    return crypto_library_error(err, context, code);
+}
+
+bool crypto_read_private_key(void *pk, struct slice text, const char *what, struct err *err)
+{
+    int code = parse_key(pk, text, true);
+
+    return code == 0 || explain_key(err, what, code);
 }
 
 bool crypto_key_read(struct crypto_key **out, struct slice text, struct err *err)
@@ -335,7 +357,10 @@ bool crypto_key_read(struct crypto_key **out, struct slice text, struct err *err
     *out = NULL;
     if (!k)
         return err_set(err, "key: no memory");
-    if (!parse_key(k, text, err) || !find_alg(k, err)) {
+    int code = parse_either(k, text);
+    if (code)
+        explain_key(err, "key", code);
+    if (code || !find_alg(k, err)) {
         crypto_key_free(k);
         return false;
     }
@@ -363,7 +388,7 @@ static bool key_pem(const struct crypto_key *k, int (*write)(const mbedtls_pk_co
         *pem = arena_copy(a, slice_from((char *)text));
     mbedtls_platform_zeroize(text, sizeof text);
     if (code)
-        return library_error(err, "key: write", code);
+        return crypto_library_error(err, "key: write", code);
     return pem->n ? true : err_set(err, "key: no memory");
 }
 
@@ -385,7 +410,7 @@ bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct s
     int n = mbedtls_pk_write_pubkey_der(&k->pk, text, sizeof text); /* at the end of text */
 
     if (n < 0)
-        return library_error(err, "key: write", n);
+        return crypto_library_error(err, "key: write", n);
     *der = arena_copy(a, slice_of(text + sizeof text - n, (size_t)n));
     return der->n ? true : err_set(err, "key: no memory");
 }
@@ -401,11 +426,12 @@ bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a,
     if (!k->is_private)
         return err_set(err, "sign: the key has no private part");
     crypto_hash(algs[k->alg].hash, data, digest);
-    /* RSA: the salt is as long as the hash (mbedtls_pk_sign_ext). ECDSA: nonce of RFC 6979, see MBEDTLS_ECDSA_DETERMINISTIC. */
-    int code = mbedtls_pk_sign_ext(k->alg == RSA_PSS ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, pk_of(k), algs[k->alg].md,
-                                   digest, crypto_hash_size(algs[k->alg].hash), sig, sizeof sig, &n, random_source, NULL);
+    /* RSA: the salt is as long as the hash (mbedtls_pk_sign_ext). ECDSA: nonce of RFC 6979, by the library's configuration. */
+    int code = mbedtls_pk_sign_ext(k->alg == RSA_PSS ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, pk_of(k),
+                                   algs[k->alg].md, digest, crypto_hash_size(algs[k->alg].hash), sig, sizeof sig, &n,
+                                   crypto_random_source, NULL);
     if (code)
-        return library_error(err, "sign", code);
+        return crypto_library_error(err, "sign", code);
     *signature = arena_copy(a, slice_of(sig, n));
     return signature->n ? true : err_set(err, "sign: no memory");
 }
@@ -418,8 +444,8 @@ bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice s
     bool rsa = k->alg == RSA_PSS;
 
     crypto_hash(algs[k->alg].hash, data, digest);
-    return mbedtls_pk_verify_ext(rsa ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, rsa ? &pss : NULL, pk_of(k), algs[k->alg].md,
-                                 digest, size, (const unsigned char *)signature.p, signature.n) == 0;
+    return mbedtls_pk_verify_ext(rsa ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, rsa ? &pss : NULL, pk_of(k),
+                                 algs[k->alg].md, digest, size, (const unsigned char *)signature.p, signature.n) == 0;
 }
 
 /* ---- certificates ---- */
@@ -539,10 +565,10 @@ static bool write_certificate(struct crypto_key *k, struct slice common, const s
     mbedtls_x509write_crt_set_issuer_key(&w, &k->pk);
     if ((code = set_serial(&w)) == 0 && (code = set_validity(&w, days)) == 0 && (code = set_names(&w, common, sans)) == 0 &&
         (code = set_extensions(&w)) == 0)
-        code = mbedtls_x509write_crt_pem(&w, text, sizeof text, random_source, NULL);
+        code = mbedtls_x509write_crt_pem(&w, text, sizeof text, crypto_random_source, NULL);
     mbedtls_x509write_crt_free(&w);
     if (code)
-        return library_error(err, "certificate", code);
+        return crypto_library_error(err, "certificate", code);
     *pem = arena_copy(a, slice_from((char *)text));
     return pem->n ? true : err_set(err, "certificate: no memory");
 }
@@ -551,11 +577,11 @@ bool crypto_self_signed(struct arena *a, const struct slice *names, size_t n, un
                         struct slice *certificate_pem, struct slice *key_pem_out, struct err *err)
 {
     struct san *sans = n ? arena_array(a, struct san, n) : NULL;
-    struct crypto_key *k;
+    struct crypto_key *k = NULL;
 
     if (!sans)
         return err_set(err, n ? "certificate: no memory" : "certificate: no name given");
-    if (!fill_sans(sans, names, n, err) || !crypto_key_generate(&k, err))
+    if (!fill_sans(sans, names, n, err) || !crypto_key_generate(&k, err) || !k)
         return false;
     bool ok = write_certificate(k, names[0], sans, days, a, certificate_pem, err) &&
               crypto_key_private_pem(k, a, key_pem_out, err);

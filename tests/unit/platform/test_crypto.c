@@ -1,4 +1,4 @@
-/* platform/crypto: known answers (FIPS 180, RFC 2202, RFC 4231, RFC 4648, RFC 6979), keys and signatures of OpenSSL, certificates. */
+/* platform/crypto: known answers (FIPS 180, RFC 2202, 4231, 4648, 6979), keys and signatures of OpenSSL, certificates. */
 #include "platform/crypto.h"
 
 #include <setjmp.h>
@@ -8,24 +8,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* ---- allocations are counted where no sanitizer has taken malloc over ---- */
-
-#define COUNTS_MALLOC (!HOLDFAST_ASAN && !HOLDFAST_TSAN)
-static unsigned allocations;
-#if COUNTS_MALLOC
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *malloc(size_t n)
-{
-    allocations++;
-    return __libc_malloc(n);
-}
-void *calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __libc_calloc(n, size);
-}
-#endif
+#include "tests/unit/platform/command_rig.h"
+#include "tests/unit/platform/malloc_rig.h"
 
 /* ---- helpers ---- */
 
@@ -160,7 +144,7 @@ static void hashing_allocates_nothing(void **state)
 {
     (void)state;
     uint8_t out[CRYPTO_HASH_MAX];
-    unsigned before = allocations;
+    unsigned long long before = allocations;
 
     for (enum crypto_hash h = CRYPTO_MD5; h <= CRYPTO_SHA512; h++) {
         crypto_hash(h, SLICE("data"), out);
@@ -436,15 +420,6 @@ static void refuses_keys_it_should_not_trust(void **state)
 
 /* ---- certificates ---- */
 
-/* Exit code of a shell command; its output goes nowhere. */
-static int shell(const char *fmt, const char *a)
-{
-    char command[1024];
-
-    snprintf(command, sizeof command, fmt, a);
-    return system(command);
-}
-
 static void write_text(const char *path, struct slice text)
 {
     FILE *f = fopen(path, "w");
@@ -468,16 +443,16 @@ static void self_signed_names_are_what_openssl_sees(void **state)
     if (!crypto_self_signed(&arena, names, COUNT_OF(names), 365, &certificate, &key, &err))
         fail_msg("%s", err.text);
     crypto_key_free(read_key(key));
-    if (shell("%s version >/dev/null 2>&1", "openssl") != 0)
+    if (!command_exists("openssl"))
         skip();
     write_text(path, certificate);
-    assert_int_equal(shell("openssl verify -CAfile %1$s -verify_hostname gw.example %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(shell("openssl verify -CAfile %1$s -verify_hostname localhost %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(shell("openssl verify -CAfile %1$s -verify_ip 127.0.0.1 %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(shell("openssl verify -CAfile %1$s -verify_ip ::1 %1$s >/dev/null 2>&1", path), 0);
-    assert_int_not_equal(shell("openssl verify -CAfile %1$s -verify_hostname other.example %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(shell("openssl x509 -in %1$s -noout -checkend 31400000 >/dev/null 2>&1", path), 0);
-    assert_int_not_equal(shell("openssl x509 -in %1$s -noout -checkend 31600000 >/dev/null 2>&1", path), 0);
+    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_hostname gw.example %1$s >/dev/null 2>&1", path), 0);
+    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_hostname localhost %1$s >/dev/null 2>&1", path), 0);
+    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_ip 127.0.0.1 %1$s >/dev/null 2>&1", path), 0);
+    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_ip ::1 %1$s >/dev/null 2>&1", path), 0);
+    assert_int_not_equal(command_run("openssl verify -CAfile %1$s -verify_hostname other.example %1$s >/dev/null 2>&1", path), 0);
+    assert_int_equal(command_run("openssl x509 -in %1$s -noout -checkend 31400000 >/dev/null 2>&1", path), 0);
+    assert_int_not_equal(command_run("openssl x509 -in %1$s -noout -checkend 31600000 >/dev/null 2>&1", path), 0);
     unlink(path);
 }
 
