@@ -28,33 +28,46 @@ static void add_members(struct binder *b, const struct type *on, struct slice na
     }
 }
 
-static void walk_members(struct binder *b, const struct type *on, struct slice name, unsigned kinds, struct list *out,
-                         uint16_t *seen, unsigned *nseen)
+/* What a walk over bases has seen, and whether it enters interfaces. */
+struct walk {
+    uint16_t seen[32];
+    unsigned n;
+    bool interfaces;
+};
+
+static void walk_members(struct binder *b, const struct type *on, struct slice name, unsigned kinds, struct list *out, struct walk *w)
 {
     const struct type *base;
 
-    for (unsigned i = 0; i < *nseen; i++)
-        if (seen[i] == on->id)
+    for (unsigned i = 0; i < w->n; i++)
+        if (w->seen[i] == on->id)
             return;
-    if (*nseen < 32)
-        seen[(*nseen)++] = on->id;
+    if (w->n < COUNT_OF(w->seen))
+        w->seen[w->n++] = on->id;
     add_members(b, on, name, kinds, out);
     for (unsigned i = 0; (base = type_base(b->c->scratch, on, i)); i++)
-        walk_members(b, base, name, kinds, out, seen, nseen);
+        if (w->interfaces || !(type_flags(base) & TF_INTERFACE))
+            walk_members(b, base, name, kinds, out, w);
 }
+
+/* A class's own members and its base classes' hide those of its interfaces. */
 
 void find_members(struct binder *b, const struct type *on, struct slice name, unsigned kinds, struct list *out)
 {
-    uint16_t seen[32];
-    unsigned nseen = 0;
+    struct walk w = { .interfaces = type_flags(on) & TF_INTERFACE };
+    unsigned before = out->n;
 
     if (on->id >= TYPE_COUNT)
         return;
-    walk_members(b, on, name, kinds, out, seen, &nseen);
+    walk_members(b, on, name, kinds, out, &w);
+    if (out->n == before && !w.interfaces) {
+        w = (struct walk){ .interfaces = true };
+        walk_members(b, on, name, kinds, out, &w);
+    }
     if (!(kinds & KIND(NEW)) && !type_is(on, TYPE_OBJECT)) {
         if (type_is_enum(on))
-            walk_members(b, TYPE_OF(ENUM), name, kinds, out, seen, &nseen);
-        walk_members(b, TYPE_OF(OBJECT), name, kinds, out, seen, &nseen);
+            walk_members(b, TYPE_OF(ENUM), name, kinds, out, &w);
+        walk_members(b, TYPE_OF(OBJECT), name, kinds, out, &w);
     }
 }
 
@@ -524,8 +537,8 @@ static struct node *bind_invoke(struct binder *b, uint32_t pos, struct node *fn,
     if (!type_delegate(b->c->scratch, fn->type, params, &np, &ret))
         return bind_error(b, pos, "'%s' cannot be called", bind_type_text(b, fn->type));
     if (fn->op == N_LOCAL && fn->var->local_function) /* defaults of a local function */
-        for (struct func *lf = fn->var->local_function; n < np && lf->params[n]->is_const; n++)
-            args[n] = (struct arg){ .node = node_const(b, pos, lf->params[n]->constant, params[n]), .pos = pos };
+        for (const struct syn *lf = fn->var->local_function; n < np && lf->v[n]->a; n++)
+            args[n] = (struct arg){ .node = bind_as(b, lf->v[n]->a, params[n]), .pos = pos };
     if (np != n)
         return bind_error(b, pos, "'%s' takes %u arguments, not %u", bind_type_text(b, fn->type), np, n);
     call = node_new(b, N_INVOKE, pos, ret);

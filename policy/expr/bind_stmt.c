@@ -548,14 +548,14 @@ static void declare_local_function(struct binder *b, const struct syn *s, struct
     if (s->type)
         args[s->n] = bind_type(b, s->type);
     v = var_new(b, s->text, type_make(b->c->scratch, s->type ? TYPE_FUNC : TYPE_ACTION, s->n + (s->type ? 1 : 0), args));
+    v->local_function = s;
     list_add(b->c, out, decl(b, s->pos, v, node_const(b, s->pos, expr_value_null(), v->type)));
 }
 
-/* Where the closure of a local function can be made: behind the last statement that declares what it captures. */
-static unsigned closure_place(struct list *stmts, const struct func *f)
+/* Where the closure of a local function can be made: behind the last statement that declares what it captures, and
+ * behind the first `place` ones, which declare the functions themselves. */
+static unsigned closure_place(struct list *stmts, const struct func *f, unsigned place)
 {
-    unsigned place = 0;
-
     for (unsigned i = 0; i < stmts->n; i++) {
         struct node *s = stmts->v[i];
 
@@ -585,7 +585,7 @@ struct node *bind_block(struct binder *b, const struct syn *s)
         for (unsigned k = 0; k < functions.n; k++) {
             struct node *f = functions.v[k];
 
-            if (closure_place(&l, f->a->a->func) == i)
+            if (closure_place(&l, f->a->a->func, functions.n) == i)
                 list_add(b->c, &ordered, f);
         }
         if (i < l.n)

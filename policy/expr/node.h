@@ -25,7 +25,7 @@ struct var {
     bool captured, is_const;
     struct expr_value constant;
     uint16_t reg; /* set by the generator */
-    struct func *local_function; /* its signature, for default arguments */
+    const struct syn *local_function; /* its declaration, for default arguments */
 };
 
 /* A lambda, local function, or the expression itself. */

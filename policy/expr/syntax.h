@@ -76,6 +76,14 @@ struct slice expect_name(struct comp *c);
 bool tok_is(const struct token *t, uint32_t p);
 bool tok_named(const struct token *t, const char *name);
 bool tok_is_keyword(const struct token *t);
+/* Error: something else was wanted here. */
+void parse_unexpected(struct comp *c, const char *wanted);
+const struct token *skip_type_args(const struct token *t);
+const struct token *skip_tuple_type(const struct token *t);
+struct stype *stype_new(struct comp *c, enum stype_kind kind, uint32_t pos);
+struct stype *stype_of(struct comp *c, enum stype_kind kind, struct stype *elem);
+void parse_type_args(struct comp *c, struct stype ***out, unsigned *n);
+struct stype *parse_tuple_type(struct comp *c);
 /* Look ahead: a type at t; the token behind it or NULL. */
 const struct token *skip_type(const struct token *t);
 /* Bounded nesting: false (with an error) when too deep. Pair with c->depth--. */
