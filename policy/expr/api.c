@@ -141,7 +141,7 @@ bool expr_value_double(struct expr_value v, double *out)
     struct expr_value number;
 
     if (v.kind == EXPR_STRING) {
-        if (!number_try_parse(NULL, &site, args).i)
+        if (!net_number_try_parse(NULL, &site, args).i)
             return false;
         *out = args[1].d;
         return true;
@@ -159,7 +159,7 @@ bool expr_value_int(struct expr_value v, int64_t *out)
     double d;
 
     if (v.kind == EXPR_STRING) {
-        if (!number_try_parse(NULL, &site, args).i)
+        if (!net_number_try_parse(NULL, &site, args).i)
             return false;
         *out = args[1].i;
         return true;

@@ -292,7 +292,7 @@ static struct node *bind_hole(struct binder *b, const struct syn *s)
     if (!s->b && !s->text.n)
         return value;
     n = node_new(b, N_CALL, s->pos, TYPE_OF(STRING));
-    n->fn = string_format_hole;
+    n->fn = net_string_format_hole;
     n->name = "Format";
     list_add(b->c, &l, value);
     list_add(b->c, &l, s->b ? bind_as(b, s->b, TYPE_OF(INT)) : node_const(b, s->pos, val_int(0), TYPE_OF(INT)));
@@ -425,7 +425,7 @@ static struct node *bind_typeof(struct binder *b, const struct syn *s)
 
     if (targs)
         targs[0] = bind_type(b, s->type);
-    n->fn = type_typeof;
+    n->fn = net_type_typeof;
     n->name = "typeof";
     n->targs = targs;
     n->ntargs = 1;

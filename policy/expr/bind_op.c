@@ -152,7 +152,7 @@ static struct node *bind_lifted(struct binder *b, uint32_t pos, uint32_t punct, 
 
     if (type_is(type_strip(x->type), TYPE_BOOL) && type_is(type_strip(y->type), TYPE_BOOL) && (op == B_AND || op == B_OR)) {
         n = node_new(b, N_CALL, pos, type_make1(b->c->scratch, TYPE_NULLABLE, TYPE_OF(BOOL)));
-        n->fn = op == B_AND ? nullable_bool_and : nullable_bool_or;
+        n->fn = op == B_AND ? net_nullable_bool_and : net_nullable_bool_or;
         n->name = op == B_AND ? "&" : "|";
         list_add(b->c, &l, x);
         list_add(b->c, &l, y);

@@ -113,7 +113,7 @@ static struct node *constant_pattern(struct binder *b, const struct syn *at, str
         return bind_binary(b, at->pos, P2('=', '='), local, value);
     }
     n = node_new(b, N_CALL, at->pos, TYPE_OF(BOOL));
-    n->fn = object_equals_static;
+    n->fn = net_object_equals_static;
     n->name = "Equals";
     list_add(b->c, &l, local);
     list_add(b->c, &l, value);
@@ -231,7 +231,7 @@ struct node *bind_switch_expr(struct binder *b, const struct syn *s, const struc
         return chain;
     chain = node_new(b, N_THROW, s->pos, t);
     chain->a = node_new(b, N_CALL, s->pos, TYPE_OF(EXCEPTION));
-    chain->a->fn = exception_no_match;
+    chain->a->fn = net_exception_no_match;
     chain->a->name = "switch";
     for (unsigned i = s->n; i-- > 0;) {
         struct node *n = node_new(b, N_COND, s->v[i]->pos, t);

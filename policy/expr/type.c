@@ -36,7 +36,7 @@ const struct type_def type_defs[] = {
 
 const struct member type_members[] = {
 #define TYPE(id, ns, name, alias, params, bases, flags)
-#define MEMBER(kind, name, sig, fn) { M_##kind, name, sig, fn, 0 },
+#define MEMBER(kind, name, sig, fn) { M_##kind, name, sig, net_##fn, 0 },
 #define VALUE(name, number) { M_ENUM, name, "", NULL, number },
 #define END(id)
 #include "policy/expr/members.def"

@@ -189,7 +189,7 @@ struct expr_value array_make(struct vm *vm, const struct type *type, uint32_t n,
 struct expr_value value_default(struct arena *a, const struct type *t);
 
 #define NATIVE(name) \
-    struct expr_value name(struct vm *vm __attribute__((unused)), const struct site *site __attribute__((unused)), \
+    struct expr_value net_##name(struct vm *vm __attribute__((unused)), const struct site *site __attribute__((unused)), \
                            struct expr_value *a __attribute__((unused)))
 
 #endif

@@ -43,7 +43,7 @@ NATIVE(collection_contains)
     NEED_THIS;
     if (is_dict(a[0]))
         return val_bool(dict_find(vm, OBJECT(a[0], dict_object), a[1]) != NULL);
-    return linq_contains(vm, site, a);
+    return net_linq_contains(vm, site, a);
 }
 
 NATIVE(collection_clear)
@@ -375,12 +375,12 @@ NATIVE(kvp_value)
 
 NATIVE(set_new)
 {
-    return dict_new(vm, site, a);
+    return net_dict_new(vm, site, a);
 }
 
 NATIVE(set_new_from)
 {
-    struct expr_value set = dict_new(vm, site, a), x;
+    struct expr_value set = net_dict_new(vm, site, a), x;
     struct iter it;
 
     if (a[0].kind == EXPR_NULL)

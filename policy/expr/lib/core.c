@@ -101,7 +101,7 @@ NATIVE(type_get_namespace)
 
 NATIVE(type_to_string)
 {
-    return type_get_full_name(vm, site, a);
+    return net_type_get_full_name(vm, site, a);
 }
 
 NATIVE(type_equals)
@@ -111,7 +111,7 @@ NATIVE(type_equals)
 
 NATIVE(type_not_equals)
 {
-    return val_bool(!type_equals(vm, site, a).i);
+    return val_bool(!net_type_equals(vm, site, a).i);
 }
 
 /* ---- Nullable ---- */
@@ -283,7 +283,7 @@ NATIVE(enum_is_defined)
 
     if (a[1].kind == EXPR_STRING)
         return val_bool(find_name(id, text_slice(a[1]), false, &i));
-    return val_bool(enum_get_name(vm, site, a).kind == EXPR_STRING);
+    return val_bool(net_enum_get_name(vm, site, a).kind == EXPR_STRING);
 }
 
 /* ---- Tuple ---- */
@@ -309,7 +309,7 @@ NATIVE(culture_invariant)
 
 NATIVE(culture_get)
 {
-    return culture_invariant(vm, site, a);
+    return net_culture_invariant(vm, site, a);
 }
 
 NATIVE(culture_name)

@@ -159,7 +159,7 @@ NATIVE(jtoken_set_item)
     else if (t->head.type->id == TYPE_JARRAY && a[1].kind == EXPR_I32)
         return set_array(vm, t, a[1].i, a[2]);
     else
-        return jtoken_item(vm, site, a);
+        return net_jtoken_item(vm, site, a);
     return expr_value_null();
 }
 
@@ -191,7 +191,7 @@ NATIVE(jtoken_value_of)
     struct expr_value item;
 
     NEED_THIS;
-    item = jtoken_item(vm, site, a);
+    item = net_jtoken_item(vm, site, a);
     return vm->thrown ? item : json_convert(vm, item, site->targs[0]);
 }
 

@@ -42,6 +42,8 @@ bool json_add_content(struct vm *vm, struct jtoken *to, struct expr_value conten
 struct jtoken *json_read(struct vm *vm, struct slice text, unsigned type);
 /* Write as Newtonsoft does; indented with two spaces and \n. */
 void json_print(struct vm *vm, struct buf *b, const struct jtoken *t, bool indented);
+/* A scalar as JSON text: what a JValue and SerializeObject print. */
+void json_print_scalar(struct vm *vm, struct buf *b, struct expr_value v);
 /* A token's value converted to a static type ((int)token, Value<T>, ToObject<T>). */
 struct expr_value json_convert(struct vm *vm, struct expr_value token, const struct type *to);
 

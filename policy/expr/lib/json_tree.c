@@ -283,7 +283,7 @@ static struct expr_value text_to(struct vm *vm, struct expr_value text, const st
 {
     struct site site = { .ret = to, .on = to, .n = 1 };
 
-    return type_kind(to) == EXPR_BOOL ? bool_parse(vm, &site, &text) : number_parse(vm, &site, &text);
+    return type_kind(to) == EXPR_BOOL ? net_bool_parse(vm, &site, &text) : net_number_parse(vm, &site, &text);
 }
 
 struct expr_value json_convert(struct vm *vm, struct expr_value token, const struct type *to)

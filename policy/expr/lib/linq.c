@@ -296,7 +296,7 @@ NATIVE(linq_to_dictionary)
         pair[2] = x;
         if (!vm_call(vm, a[1], &x, 1, &pair[1]) || (site->n > 2 && !vm_call(vm, a[2], &x, 1, &pair[2])))
             return expr_value_null();
-        dict_add(vm, site, pair);
+        net_dict_add(vm, site, pair);
         if (vm->thrown)
             return expr_value_null();
     }

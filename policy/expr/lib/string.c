@@ -203,7 +203,7 @@ static bool in_set(struct expr_value set, uint32_t unit)
     struct expr_value c = val_char(unit);
 
     if (set.kind != EXPR_OBJECT || l->n == 0)
-        return char_is_white_space(NULL, NULL, &c).i;
+        return net_char_is_white_space(NULL, NULL, &c).i;
     for (uint32_t i = 0; i < l->n; i++)
         if (l->items[i].i == unit)
             return true;
@@ -402,7 +402,7 @@ static const char *format_hole(struct vm *vm, struct buf *b, const char *p, cons
     hole[0] = args->items[index];
     hole[1] = val_int((int32_t)(negative ? -align : align));
     hole[2] = text_value(format);
-    hole[0] = string_format_hole(vm, NULL, hole);
+    hole[0] = net_string_format_hole(vm, NULL, hole);
     if (vm->thrown)
         return NULL;
     text_put(b, text_slice(hole[0]));
@@ -440,5 +440,5 @@ NATIVE(string_format)
 
 NATIVE(string_format_provider)
 {
-    return string_format(vm, site, a + 1);
+    return net_string_format(vm, site, a + 1);
 }
