@@ -373,15 +373,20 @@ struct http_parse_result http_parse_request(const char *buf, size_t n, size_t *s
                                             struct http_field *table, uint32_t cap, struct http_head *head)
 {
     size_t begin = leading_empty_line(buf, n);
+    struct http_parse_result early = more();
 
     /* What can never be a method, a TLS record say, is not waited for. */
+    ptrdiff_t end = 0;
     if (n > begin && !http_is(buf[begin], HTTP_TOKEN) && !(n == 1 && buf[0] == '\r'))
-        return bad(400, "method is no token");
-    ptrdiff_t end = find_end(buf, n, begin, scanned);
-    if (end < 0)
-        return bad(400, "bare LF");
-    if (end == 0)
-        return still_small(buf, n, begin, limits);
+        early = bad(400, "method is no token");
+    else if ((end = find_end(buf, n, begin, scanned)) < 0)
+        early = bad(400, "bare LF");
+    else if (end == 0)
+        early = still_small(buf, n, begin, limits);
+    if (end <= 0) {
+        *head = (struct http_head){ 0 };
+        return early;
+    }
     struct parser s = parser_for(buf + begin, buf + end, limits, table, cap, head);
     if (!parse_request_line(&s) || !parse_fields(&s) || !check_host(&s) || !frame_request(&s))
         return bad(s.status, s.why);

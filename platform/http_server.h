@@ -29,7 +29,9 @@ struct http_server_options {
     size_t arena_bytes;              /* limits.arena */
     unsigned max_connections, max_tls_connections, max_requests;
     uint64_t head_ms, body_ms, send_ms, idle_ms, handshake_ms; /* timeout.* */
-    /* Writes the answer to a bad head or an overload: status 400.. or 503; the listener closes afterwards when told so. */
+    /* Writes the answer to a bad head, a slow one or an overload: status 400.. or 503. Called on the loop: it must not
+     * wait. The listener closes afterwards. NULL, or nothing begun: the listener answers itself. The head is what could
+     * be parsed of it, perhaps nothing. */
     void (*refuse)(struct conn *c, int status, const char *why, void *arg);
     void *refuse_arg;
 };
@@ -37,6 +39,8 @@ struct http_server_options {
 /* Bind and listen (before carriers_run, or on carrier 0). Adds to the set of listening ports. False: err names setting, address
  * and port. */
 bool http_server_listen(const struct http_port *port, struct err *err);
+/* TCP port of the index-th successful http_server_listen (a port 0 was chosen by the system); 0: no such one. */
+unsigned http_server_port(unsigned index);
 /* Start serving on every carrier: called on each carrier as it starts. */
 bool http_server_start(const struct http_server_options *options, struct err *err);
 /* Drain: stop accepting, close parked connections, `Connection: close` on answers; returns (fiber of carrier 0) when no request
