@@ -496,17 +496,26 @@ bool forward_body_next(struct forward *f, struct slice *piece)
     return true;
 }
 
+static bool pass_on(struct forward *f, struct conn *c)
+{
+    struct slice piece = f->x.body;
+
+    f->x.body.p += piece.n;
+    f->x.body.n = 0;
+    return !piece.n || conn_answer_write(c, piece.p, piece.n);
+}
+
 static bool relay_pieces(struct forward *f, struct conn *c)
 {
     size_t least = f->options.unbuffered ? 1 : FORWARD_BUFFER_BYTES;
 
     do {
-        if (!fill(f, least))
+        if (!fill(f, least)) {
+            /* The answer will be seen to be cut; what there is of it may still be of use. */
+            (void)(f->failure != FORWARD_CLIENT_GONE && pass_on(f, c) && conn_answer_flush(c));
             return false;
-        struct slice piece = f->x.body;
-        f->x.body.p += piece.n;
-        f->x.body.n = 0;
-        if (piece.n && !conn_answer_write(c, piece.p, piece.n))
+        }
+        if (!pass_on(f, c))
             return forward_fail_client(f, "response body");
         if (f->options.unbuffered && !f->x.body_ended && !conn_answer_flush(c))
             return forward_fail_client(f, "response body");
