@@ -259,11 +259,9 @@ static int prepare(struct serve *s)
 
 static int run(struct serve *s)
 {
-    static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
     struct carriers_options options = { .count = s->carriers, .on_start = start_carrier, .arg = s };
     int code = CLI_DONE;
 
-    carriers_on_signal(signals, COUNT_OF(signals), on_signal);
     log_info("Started", "holdfast serves on %u carriers, cache %s", s->carriers, s->cache);
     if (!carriers_run(&options))
         code = cli_fail(CLI_FAILED, "carriers: %s", strerror(errno));
@@ -274,6 +272,8 @@ static int run(struct serve *s)
 
 int cmd_serve(struct cli *c)
 {
+    static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+
     if (cli_flag(c, "--help-settings")) {
         settings_print(&c->settings, stdout);
         return CLI_DONE;
@@ -281,6 +281,7 @@ int cmd_serve(struct cli *c)
     if (!cli_check_args(c, 0, 0))
         return CLI_USAGE;
     settings_warn_idle(&c->settings, cli_warn);
+    carriers_on_signal(signals, COUNT_OF(signals), on_signal); /* before any thread */
     serve.cli = c;
     serve.started_wall_ns = clock_wall_ns();
     serve.admin_token = slice_from(settings_text(&c->settings, SET_ADMIN_TOKEN));

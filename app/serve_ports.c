@@ -173,7 +173,9 @@ static bool listen_everywhere(struct serve *s, enum setting setting, struct tls_
     struct slice address;
 
     for (size_t i = 0; port && (address = settings_list(&s->cli->settings, SET_ADDRESS, i)).p; i++) {
-        struct http_port p = { .setting = settings_name(setting), .address = arena_cstr(&s->cli->arena, address), .port = port,
+        bool is_path = address.p[0] == '/'; /* a Unix socket */
+        struct http_port p = { .setting = settings_name(setting), .address = arena_cstr(&s->cli->arena, address),
+                               .port = is_path ? 0 : port,
                                .tls = tls, .handler = handler, .arg = s,
                                .optional = settings_is_default(&s->cli->settings, SET_ADDRESS) && slice_eq(address, SLICE("::")) };
         if (!http_server_listen(&p, err))
