@@ -84,7 +84,7 @@ static bool parse_signatures(struct arena *a, struct slice *rest, struct envelop
 bool envelope_parse(struct arena *a, struct slice *rest, struct envelope *out, struct err *err)
 {
     struct slice text = *rest;
-    size_t length;
+    size_t length = 0;
 
     memset(out, 0, sizeof *out);
     if (!parse_head(&text, &out->type, &length, err))

@@ -119,10 +119,10 @@ static bool put_piece(struct store *s, const struct store_piece *p, struct err *
     return ok || store_write_failed(s);
 }
 
-static bool put_all(struct store *s, const struct store_piece *pieces, size_t n, struct err *err)
+static bool put_all(struct store *s, const struct store_piece *pieces, size_t n, bool nodes, struct err *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (!put_piece(s, &pieces[i], err))
+        if ((nodes || !pieces[i].node) && !put_piece(s, &pieces[i], err))
             return false;
     return true;
 }
@@ -138,7 +138,7 @@ static bool put_partial(struct store *s, const struct store_partial *p, struct e
 
 bool store_put_pieces(struct store *s, const struct store_piece *pieces, size_t n, const struct store_partial *partial, struct err *err)
 {
-    return begin(s, err) && finish(s, put_all(s, pieces, n, err) && (!partial || put_partial(s, partial, err)), err);
+    return begin(s, err) && finish(s, put_all(s, pieces, n, true, err) && (!partial || put_partial(s, partial, err)), err);
 }
 
 bool store_partial(struct store *s, struct arena *a, struct slice name, struct store_partial *out, bool *present, struct err *err)
@@ -157,6 +157,13 @@ bool store_partial(struct store *s, struct arena *a, struct slice name, struct s
 bool store_drop_partial(struct store *s, struct slice name, struct err *err)
 {
     return db_run(s->db, err, "DELETE FROM partial WHERE name=?1", "t", name) || store_write_failed(s);
+}
+
+bool store_has_leaves(struct store *s)
+{
+    int64_t n = 0;
+
+    return db_int_of(s->db, 0, &n, NULL, "SELECT 1 FROM leaf LIMIT 1", "") && n;
 }
 
 bool store_has_progress(struct store *s)
@@ -278,7 +285,7 @@ static bool remember_seq(struct store *s, const struct latest *l, struct err *er
 
 static bool write_flip(struct store *s, const struct store_staging *st, int64_t *gen, struct err *err)
 {
-    if (!choose_number(s, st->latest->manifest.seq, gen, err) || !put_all(s, st->pieces, st->n_pieces, err) ||
+    if (!choose_number(s, st->latest->manifest.seq, gen, err) || !put_all(s, st->pieces, st->n_pieces, false, err) ||
         !write_generation(s, st, *gen, err) || !point_to(s, *gen, err) || !remember_seq(s, st->latest, err) ||
         !set_meta(s, st->meta, st->n_meta, err))
         return false;

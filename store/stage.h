@@ -61,6 +61,8 @@ bool store_put_pieces(struct store *s, const struct store_piece *pieces, size_t 
 /* *present false: none of that name. Text in the arena. */
 bool store_partial(struct store *s, struct arena *a, struct slice name, struct store_partial *out, bool *present, struct err *err) WARN_UNUSED;
 bool store_drop_partial(struct store *s, struct slice name, struct err *err) WARN_UNUSED;
+/* Any leaf at all: then some of a new generation may be here already. */
+bool store_has_leaves(struct store *s);
 /* Something from an earlier cycle waits to be continued. */
 bool store_has_progress(struct store *s);
 

@@ -178,7 +178,7 @@ static bool compress(struct publisher *p, struct slice raw, struct tree_entry *e
 bool publish_build(struct publisher *p, const struct sync_entity *entities, size_t n, struct err *err)
 {
     struct sorted *list;
-    struct slice *leaves;
+    struct slice *leaves = NULL;
 
     if (!sort_entities(p, entities, n, &list, err) || !split_leaves(p, list, n, &leaves, err))
         return false;
