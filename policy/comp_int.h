@@ -49,7 +49,8 @@ struct asked {
 
 /* What has been asked for. */
 #define TAKEN 1u
-#define TAKEN_WHOLE 2u /* what is below is somebody else's business */
+#define TAKEN_STATEMENT 2u /* it reports its own rest */
+#define TAKEN_MARKUP 4u    /* what is below is content */
 
 struct comp {
     struct policy_compiler *pc;

@@ -190,7 +190,7 @@ void comp_block(struct comp *c, const struct xml_node *n, struct policy_block *o
     for (const struct xml_node *k = xml_child(n, NULL); k; k = xml_next(k, NULL)) {
         if (c->node_taken[k->index])
             continue;
-        c->node_taken[k->index] |= TAKEN | TAKEN_WHOLE;
+        c->node_taken[k->index] |= TAKEN | TAKEN_STATEMENT;
         if (compile_statement(c, k, &steps[out->n]))
             out->n++;
     }
@@ -216,7 +216,7 @@ void comp_block_on(struct comp *c, const struct xml_node *n, enum comp_target ta
     for (const struct xml_node *k = xml_child(n, NULL); k; k = xml_next(k, NULL)) {
         if (c->node_taken[k->index] || is_one_of(k->name, names))
             continue;
-        c->node_taken[k->index] |= TAKEN | TAKEN_WHOLE;
+        c->node_taken[k->index] |= TAKEN | TAKEN_STATEMENT;
         comp_error(c, k, NULL, "<%.*s> cannot stand in <%.*s>", SLICE_ARG(k->name), SLICE_ARG(n->name));
     }
     c->target = target;

@@ -396,7 +396,7 @@ struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_brac
     struct slice bad;
     struct named named;
 
-    c->node_taken[n->index] |= TAKEN_WHOLE;
+    c->node_taken[n->index] |= TAKEN_MARKUP;
     if (keep_braces)
         return comp_copy(c, raw);
     if (!names_substitute(c, raw, &named, &bad)) {
@@ -464,12 +464,12 @@ void value_report_rest(struct comp *c, const struct xml_node *n)
         if (!c->attr_taken[a->index] && !slice_eq(a->name, SLICE("id")) && !slice_starts(a->name, SLICE("xmlns")))
             report_unknown(c, front_offset(&c->front, a->name_at), "attribute", a->name, n);
     }
-    if (c->node_taken[n->index] & TAKEN_WHOLE)
+    if (c->node_taken[n->index] & TAKEN_MARKUP)
         return;
     for (const struct xml_node *k = xml_child(n, NULL); k; k = xml_next(k, NULL)) {
         if (!c->node_taken[k->index])
             report_unknown(c, front_offset(&c->front, k->at), "element", k->name, n);
-        else if (!(c->node_taken[k->index] & TAKEN_WHOLE))
+        else if (!(c->node_taken[k->index] & TAKEN_STATEMENT))
             value_report_rest(c, k);
     }
 }

@@ -86,7 +86,7 @@ void rig_operation(const char *text);
 void rig_inbound(const char *statements);
 void rig_outbound(const char *statements);
 void rig_on_error(const char *statements);
-/* Compile a document that must not: the first error is "line:column: message" with this text in it. */
+/* Compile, with a new compiler, a document that must not: the first error is "line:column: message" with this text in it. */
 void rig_refused(const char *text, const char *expected);
 /* The same for the inside of <inbound>, whatever the place. */
 void rig_refused_inbound(const char *statements, const char *expected);
@@ -104,6 +104,7 @@ void assert_slice(struct slice s, const char *expected);
 void assert_field(const struct rt_message *m, const char *name, const char *expected);
 void assert_response(int status, const char *body);
 void assert_last_error(const char *source, const char *reason, const char *message);
+/* Its text; "(none)" when it is not set, or null. */
 const char *rig_variable(const char *name);
 
 #endif
