@@ -2,12 +2,15 @@
 #include "app/program.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/program_int.h"
 #include "app/url.h"
+
+static _Atomic uint64_t serials;
 
 static const char *const part_names[PART_KINDS] = {
     "repository", "named-value", "backend", "fragment", "version-set", "api", "operation", "product", "gateway", "subscription",
@@ -97,6 +100,7 @@ bool program_build(const struct program_input *input, const struct program_repor
     b.arena = &p->arena;
     p->hold.free = free_held;
     p->generation = input->generation;
+    p->serial = atomic_fetch_add(&serials, 1) + 1;
     set_up_maps(&b);
     bool ok = run_steps(&b);
     if (ok && p->arena.overflow)

@@ -92,6 +92,7 @@ struct program {
     struct live_hold hold; /* first: see live.h */
     struct arena arena;
     uint64_t generation;
+    uint64_t serial;       /* no other program of this process has it */
     struct fact_deployment deployment;
     struct api_paths paths;
     struct map apis;       /* id -> struct api */

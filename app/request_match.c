@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "app/gateway.h"
+#include "app/key_cache.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
 
@@ -253,7 +254,7 @@ bool request_authorize(struct request *r)
             return enter_product(r, r->api->open_product);
         return r->api->subscription_required ? refuse_key(r, &key_missing) : enter_product(r, NULL);
     }
-    const struct key_entry *entry = program_find_key(r->program, key);
+    const struct key_entry *entry = key_cache_find(r->program, key);
     if (!entry || !key_opens(entry->subscription, r->api))
         return refuse_key(r, &key_invalid);
     r->subscription = entry->subscription;

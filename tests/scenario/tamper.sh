@@ -26,7 +26,7 @@ PY
     "$HOLDFAST" sync --once --cache "$work/cache" --set config.service.endpoint="file://$work/repo" > "$work/sync.json" 2>&1 || true
     grep -q '"result":"rejected"' "$work/sync.json" && rejected=$((rejected + 1))
     curl -s "$url/hello/you" | grep -Eq '^(Hello|Good day), you' || die "$file damaged: not served"
-done < <(cd "$work/good" && find . -type f -newer "$work/before/default/latest" -o -name latest | sort | head -n 12)
+done < <(cd "$work/good" && find . -type f -size +0 -newer "$work/before/default/latest" -o -size +0 -name latest | sort | head -n 12)
 [ "$rejected" -gt 0 ] || die 'no damage was noticed'
 rm -rf "$work/repo"
 cp -r "$work/good" "$work/repo"
