@@ -10,7 +10,6 @@
 struct factory {
     struct root root;
     struct latest latest;
-    struct slice text;  /* fresh and manifest */
     struct slice rest;  /* of the pack, unread */
     struct tree_entry *leaves;
     struct slice *raw;
@@ -29,9 +28,7 @@ static bool read_head(struct factory *f, struct arena *a, const char *path, stru
         return false;
     if (!latest_parse(a, &f->root, rest, &f->latest, err))
         return false;
-    size_t n = f->latest.fresh_envelope.whole.n + f->latest.manifest_envelope.whole.n;
-    f->text = slice_first(rest, n);
-    f->rest = slice_skip(rest, n);
+    f->rest = slice_skip(rest, f->latest.text.n);
     return true;
 }
 
@@ -79,7 +76,7 @@ static bool read_pack(struct factory *f, struct arena *a, struct err *err)
 /* An owner keeps it, so that sync only brings what is newer. Failure is no harm: it is served out of RAM. */
 static void keep(struct store *s, struct factory *f, struct store_generation *g)
 {
-    struct store_staging st = { .latest = &f->latest, .text = f->text, .leaves = f->leaves, .pieces = f->pieces,
+    struct store_staging st = { .latest = &f->latest, .leaves = f->leaves, .pieces = f->pieces,
                                 .n_pieces = f->n_pieces };
     struct err err;
 

@@ -229,7 +229,7 @@ bool latest_parse(struct arena *a, const struct root *root, struct slice text, s
     struct slice rest = text;
 
     if (!cut_envelope(a, &rest, SLICE("fresh"), &out->fresh_envelope, err))
-        return false;
+        return err_wrap(err, "signature"); /* nothing that is signed */
     if (!root_check(root, ROLE_FRESH, &out->fresh_envelope, err))
         return false;
     if (!fresh_parse(a, out->fresh_envelope.payload, &out->fresh, err))
@@ -243,5 +243,9 @@ bool latest_parse(struct arena *a, const struct root *root, struct slice text, s
         return false;
     if (!root_check(root, ROLE_CONFIG, &out->manifest_envelope, err))
         return false;
+    out->text = slice_first(text, out->fresh_envelope.whole.n + out->manifest_envelope.whole.n);
+    rest = slice_skip(text, out->text.n);
+    if (rest.n && !envelope_has_magic(rest))
+        return err_set(err, "digest: %zu bytes behind the manifest that belong to nothing", rest.n);
     return manifest_parse(a, out->manifest_envelope.payload, &out->manifest, err) && agree(out, err);
 }

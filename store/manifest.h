@@ -60,9 +60,11 @@ struct latest {
     struct fresh fresh;
     struct manifest manifest;
     uint8_t hash[CRYPTO_SHA256_BYTES]; /* of the manifest's envelope */
+    struct slice text;                 /* the bytes of both envelopes */
 };
 /* Read fresh and manifest that stand one behind the other, in the order of sync.md d4 step 2: signature of fresh, hash, signature of the
- * manifest, then content; both must agree. What follows them is left alone (a hot delta, later). err: "signature: …", "digest: …" or
+ * manifest, then content; both must agree. What follows them must be
+ * another envelope (a hot delta, later), which is left alone. err: "signature: …", "digest: …" or
  * other text. */
 bool latest_parse(struct arena *a, const struct root *root, struct slice text, struct latest *out, struct err *err) WARN_UNUSED;
 

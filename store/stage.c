@@ -258,7 +258,7 @@ static bool write_generation(struct store *s, const struct store_staging *st, in
 {
     const struct manifest *m = &st->latest->manifest;
     struct gen_row row = { .gen = gen, .seq = m->seq, .trust = store_meta_int(s, "trust"), .state = STORE_TRIAL, .time = now_s(),
-                           .latest = st->text };
+                           .latest = st->latest->text };
 
     if (!db_run(s->db, err, "DELETE FROM genleaf WHERE gen=?1", "i", gen))
         return store_write_failed(s);
@@ -349,10 +349,10 @@ bool store_fail(struct store *s, int64_t gen, const char *reason, int64_t *back,
     return begin(s, err) && finish(s, write_fail(s, gen, reason, back, err), err);
 }
 
-static bool write_refusal(struct store *s, const struct latest *l, struct slice text, const char *reason, struct err *err)
+static bool write_refusal(struct store *s, const struct latest *l, const char *reason, struct err *err)
 {
     struct gen_row row = { .seq = l->manifest.seq, .trust = store_meta_int(s, "trust"), .state = STORE_FAILED_GENERATION,
-                           .time = now_s(), .latest = text, .reason = slice_from(reason) };
+                           .time = now_s(), .latest = l->text, .reason = slice_from(reason) };
     char hex[2 * CRYPTO_SHA256_BYTES + 1] = { 0 };
 
     crypto_hex(l->hash, CRYPTO_SHA256_BYTES, hex);
@@ -362,9 +362,9 @@ static bool write_refusal(struct store *s, const struct latest *l, struct slice 
     return db_run(s->db, err, "DELETE FROM genleaf WHERE gen=?1", "i", row.gen) || store_write_failed(s);
 }
 
-bool store_refuse(struct store *s, const struct latest *latest, struct slice text, const char *reason, struct err *err)
+bool store_refuse(struct store *s, const struct latest *latest, const char *reason, struct err *err)
 {
-    return begin(s, err) && finish(s, write_refusal(s, latest, text, reason, err), err);
+    return begin(s, err) && finish(s, write_refusal(s, latest, reason, err), err);
 }
 
 struct slice store_refused(struct store *s, struct arena *a, const uint8_t manifest_hash[CRYPTO_SHA256_BYTES])

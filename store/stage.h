@@ -73,7 +73,6 @@ struct store_meta_pair {
 };
 struct store_staging {
     const struct latest *latest;
-    struct slice text;                 /* the bytes of both envelopes */
     const struct tree_entry *leaves;   /* all of them */
     const struct store_piece *pieces;  /* leaves that are not in the store yet */
     size_t n_pieces;
@@ -89,7 +88,7 @@ bool store_confirm(struct store *s, int64_t gen, struct err *err) WARN_UNUSED;
 /* It does not: FAILED, the one before is active again (*back, 0: none). */
 bool store_fail(struct store *s, int64_t gen, const char *reason, int64_t *back, struct err *err) WARN_UNUSED;
 /* A generation that was refused before it got here: remembered, so that it is not tried again and again. */
-bool store_refuse(struct store *s, const struct latest *latest, struct slice text, const char *reason, struct err *err) WARN_UNUSED;
+bool store_refuse(struct store *s, const struct latest *latest, const char *reason, struct err *err) WARN_UNUSED;
 /* Why the generation with this manifest was refused; p == NULL: it was not. */
 struct slice store_refused(struct store *s, struct arena *a, const uint8_t manifest_hash[CRYPTO_SHA256_BYTES]);
 /* Same generation, newly dated: replace the fresh envelope of the active one; meta as in store_staging. text may be empty. */

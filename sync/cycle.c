@@ -113,7 +113,11 @@ static bool get_latest(struct cycle *c, bool *changed)
 
 static bool parse_latest(struct cycle *c)
 {
-    return latest_parse(c->arena, &c->root, c->text, c->latest, &c->err) || cycle_fail_err(c, SYNC_INVALID);
+    if (latest_parse(c->arena, &c->root, c->text, c->latest, &c->err))
+        return true;
+    (void)cycle_fail_err(c, SYNC_INVALID);
+    /* An unknown key is told in the words of interface.md 2.1, everything else with the name of the file. */
+    return slice_starts(slice_from(c->err.text), SLICE("signature: key ")) ? false : err_wrap(&c->err, "%s/latest", c->channel);
 }
 
 /* Keys may have changed since: an unknown signature, and once a day, leads to a look for the next root. */
@@ -236,7 +240,7 @@ static bool stay(struct cycle *c, const struct active *active)
     c->out->outcome = SYNC_CURRENT;
     if (!dated && known && n < 2 && !roots_are_due(c))
         return true;
-    return store_redate(c->store, dated ? c->text : SLICE_NONE, meta, n, &c->err) || cycle_fail_store(c);
+    return store_redate(c->store, dated ? c->latest->text : SLICE_NONE, meta, n, &c->err) || cycle_fail_store(c);
 }
 
 /* ---- taking it ---- */
@@ -246,7 +250,7 @@ static bool refuse_generation(struct cycle *c)
     struct err why = c->err;
     struct err ignored;
 
-    if (!store_refuse(c->store, c->latest, c->text, why.text, &ignored))
+    if (!store_refuse(c->store, c->latest, why.text, &ignored))
         log_warn("StoreFault", "%s", ignored.text);
     c->err = why;
     c->reason = SYNC_INVALID;
@@ -256,7 +260,7 @@ static bool refuse_generation(struct cycle *c)
 static bool flip(struct cycle *c, const struct fetched *f, int64_t *gen)
 {
     struct store_meta_pair meta[2];
-    struct store_staging st = { .latest = c->latest, .text = c->text, .leaves = f->entries, .pieces = f->pieces,
+    struct store_staging st = { .latest = c->latest, .leaves = f->entries, .pieces = f->pieces,
                                 .n_pieces = f->n_pieces, .meta = meta, .n_meta = memory(c, meta) };
 
     return store_flip(c->store, &st, gen, &c->err) || cycle_fail_store(c);

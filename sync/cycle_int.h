@@ -22,7 +22,7 @@ struct cycle {
     char etag_key[32];           /* meta key of this source's ETag */
     struct root root;            /* the trusted one; n == 0: none */
     struct latest *latest;
-    struct slice text;           /* its bytes: fresh and manifest */
+    struct slice text;           /* what the source sent as it */
     struct slice etag;           /* of it */
     /* the first failure since it was cleared */
     enum sync_reason reason;

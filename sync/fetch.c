@@ -36,7 +36,7 @@ struct download {
     char *tail;                   /* its bytes so far */
     size_t tail_n;
     char etag[257];
-    bool tail_is_stored, restarted, whole_pack;
+    bool tail_is_stored, restarted, whole_pack, bad_range;
 };
 
 /* ---- keeping ---- */
@@ -253,9 +253,9 @@ static bool on_begin(void *arg, uint64_t offset, struct slice etag)
         d->tail_n = 0;
     }
     snprintf(d->etag, sizeof d->etag, "%.*s", is_strong(etag) ? (int)etag.n : 0, etag.p ? etag.p : "");
-    if (offset > have)
-        return cycle_fail(d->cycle, SYNC_HTTP, "%.*s: %s: sent from byte %llu, asked from %llu", SLICE_ARG(d->cycle->source->host),
-                          d->pack.p, (unsigned long long)offset, (unsigned long long)have);
+    d->bad_range = offset > have;
+    if (d->bad_range)
+        return false;
     d->skip = have - offset;
     d->whole_pack = d->skip > 0;
     /* It sends all of it, asked or not: then it is read to its end. */
@@ -312,12 +312,8 @@ static bool judge_run(struct download *d, const struct get *g)
 
     if (c->reason != SYNC_OK)
         return may_restart(d);
-    if (g->status == 404) {
-        plan_no_pack(&d->plan);
-        return true;
-    }
-    if (g->status == 416 && (d->tail_n || d->at)) {
-        /* Shorter than what we asked for: from objects then. */
+    /* No pack, one that is shorter than what we ask for, a host that sends another part of it than that: from objects then. */
+    if (g->status == 404 || (g->status == 416 && (d->tail_n || d->at)) || d->bad_range) {
         d->tail_n = 0;
         plan_no_pack(&d->plan);
         return true;
@@ -347,7 +343,7 @@ static bool fetch_run(struct download *d, const struct plan_run *run)
     }
     d->run = *run;
     d->skip = 0;
-    d->whole_pack = false;
+    d->whole_pack = d->bad_range = false;
     d->pack = repo_pack_path(c->arena, c->channel, m->pack_seq);
     if (!make_room(d) || (!d->tail_n && !d->restarted && !take_tail(d)))
         return false;

@@ -168,7 +168,8 @@ static void decide(struct plan *p)
         cut_runs(p, &gaps, from, to);
     for (unsigned i = 0; i < p->n_runs; i++)
         runs += p->runs[i].to - p->runs[i].from + p->overhead;
-    p->by_objects = !p->pack || objects < runs;
+    /* At the same price objects: they need no ranges, and caches keep them for ever. */
+    p->by_objects = !p->pack || objects <= runs;
     p->decided = true;
 }
 

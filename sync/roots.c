@@ -81,6 +81,7 @@ static bool get_root(struct cycle *c, int64_t version, struct root *out, bool *p
                           SLICE_ARG(c->source->host), (long long)version);
     if (!root_parse(c->arena, text, out, &c->err)) {
         root_free(out);
+        (void)err_wrap(&c->err, "root/%lld", (long long)version);
         return cycle_fail_err(c, SYNC_SIGNATURE);
     }
     if (out->version == version)
@@ -123,7 +124,8 @@ static bool take_root(struct cycle *c, bool pinned)
     char fingerprint[72];
     bool moved;
 
-    if (!store_trust(c->store, &c->root, false, &c->err))
+    if (!store_trust(c->store, &c->root, false, &c->err) ||
+        !store_meta_set(c->store, "root_asked", arena_printf(c->arena, "%lld", (long long)c->now), &c->err))
         return cycle_fail_store(c);
     root_fingerprint(&c->root, fingerprint);
     if (!pinned)
