@@ -1,4 +1,5 @@
-/* The functions that civetweb.o calls in place of the system's (platform/civetweb.def); nobody else does. */
+/* The functions that civetweb.o calls in place of the system's (platform/civetweb.def); nobody else does.
+ * Those that wait or wake are in civetweb_seam.c, the others in civetweb_calls.c. */
 #ifndef PLATFORM_CIVETWEB_SEAM_H
 #define PLATFORM_CIVETWEB_SEAM_H
 
@@ -6,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -64,5 +66,7 @@ void *seam_calloc(size_t count, size_t size);
 void seam_free(void *p);
 void *seam_malloc(size_t n);
 void *seam_realloc(void *p, size_t n);
+/* Ours: give the calling thread's free lists back. */
+void seam_free_pieces(void);
 
 #endif

@@ -1,9 +1,11 @@
-/* Inside of the HTTP server; shared by conn.c, http_server.c, listener.c and civetweb_seam.c only.
+/* Inside of the HTTP server; shared by the files named below only.
  *
- *   listener.c       accepts on carrier 0 and hands descriptors out
- *   http_server.c    owns connections: reads heads, parks, dispatches, decides what follows an answer
- *   civetweb_seam.c  runs a request on one of civetweb's workers
- *   conn.c           what the handler sees: request body, answer
+ *   listener.c         accepts on carrier 0 and hands descriptors out
+ *   http_server_run.c  start and drain, takes connections over, TLS handshakes
+ *   http_server.c      reads heads, parks, dispatches, decides what follows an answer
+ *   conn_pool.c        memory of connections and requests
+ *   civetweb_seam.c    runs a request on one of civetweb's workers
+ *   conn.c             what the handler sees: request body, answer
  *
  * A connection that waits is a struct conn and perhaps some saved bytes; what a running request needs is a
  * struct room: head, field table, output buffer and arena, in one mapping that is used again. */
@@ -112,6 +114,14 @@ static inline void count_up(_Atomic uint64_t *n)
     atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
+static inline unsigned count_adjust(atomic_uint *n, int by)
+{
+    unsigned value = atomic_load_explicit(n, memory_order_relaxed) + (unsigned)by;
+
+    atomic_store_explicit(n, value, memory_order_relaxed);
+    return value;
+}
+
 /* The server on one carrier. */
 struct serving {
     _Alignas(64) struct serving_counts counts;
@@ -138,15 +148,45 @@ struct serving *serving_at(unsigned i);
 /* The text of the Date field, this second's. */
 struct slice serving_date(struct serving *s);
 
+/* ---- conn_pool.c ---- */
+
+/* The room that the next head is read into; the same until room_take. NULL: no memory. */
+struct room *room_next(struct serving *s);
+/* That room becomes c's; and back, reset, if c has one. */
+void room_take(struct conn *c);
+void room_give(struct conn *c);
+/* Keep n bytes at p (not those that are saved already) with the connection. False: no memory. */
+bool conn_save(struct conn *c, const char *p, size_t n);
+void conn_drop_saved(struct conn *c);
+void conn_list_push(struct conn_list *l, struct conn *c);
+void conn_list_push_front(struct conn_list *l, struct conn *c);
+void conn_list_remove(struct conn_list *l, struct conn *c);
+/* Into and out of the list of parked ones; again does nothing. */
+void conn_park(struct conn *c);
+void conn_unpark(struct conn *c);
+/* A zeroed object among s->all, its stream closed; NULL: no memory. */
+struct conn *conn_new(struct serving *s);
+void conn_free(struct conn *c);
+void conn_pools_free(struct serving *s);
+
 /* ---- http_server.c ---- */
 
-/* Take over an accepted descriptor on this carrier; tls: a reference that becomes ours, or NULL. */
-void conn_adopt(int fd, const struct http_port *port, unsigned local_port, struct tls_server *tls,
-                const char *peer, size_t peer_n);
+/* The stream is open: await the first head. c may be gone afterwards. */
+void conn_await_first(struct conn *c);
+/* Close at once and free c. */
+void conn_close(struct conn *c);
 /* A worker's turn: run the handler and decide what follows. c may be gone afterwards. */
 void conn_run(struct conn *c);
 /* The worker took c but could not run it: answer 500 and close. */
 void conn_lost(struct conn *c);
+/* serving->tick: heads wait for limits.requests. */
+void serving_tick(struct carrier_timer *timer);
+
+/* ---- http_server_run.c ---- */
+
+/* Take over an accepted descriptor on this carrier; tls: a reference that becomes ours, or NULL. */
+void conn_adopt(int fd, const struct http_port *port, unsigned local_port, struct tls_server *tls,
+                const char *peer, size_t peer_n);
 
 /* ---- listener.c ---- */
 bool listener_start(struct err *err);
