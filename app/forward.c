@@ -454,6 +454,27 @@ static uint64_t set_framing(struct upload *up, const struct conn *c)
     return 0;
 }
 
+/* As far as it is needed when the request is out. */
+static struct http1_target *copy_target(const struct http1_target *from, struct arena *a)
+{
+    struct http1_target *t = arena_alloc_raw(a, sizeof *t + from->host.n + 1);
+
+    if (!t)
+        return NULL;
+    char *host = (char *)(t + 1);
+    *t = *from;
+    memcpy(host, from->host.p, from->host.n + 1);
+    t->host.p = host;
+    return t;
+}
+
+static struct slice wanted_upgrade(const struct conn *c)
+{
+    struct slice protocol = http_fields_get(&conn_head(c)->fields, SLICE("Upgrade"));
+
+    return slice_eq_icase(protocol, SLICE("websocket")) ? protocol : SLICE_NONE;
+}
+
 bool forward_request(struct forward *f, struct conn *c, const struct http1_target *target,
                      const struct forward_request *request, const struct forward_options *options,
                      struct arena *a)
@@ -463,17 +484,19 @@ bool forward_request(struct forward *f, struct conn *c, const struct http1_targe
 
     memset(f, 0, sizeof *f);
     f->client = c;
-    f->target = target;
+    f->target = copy_target(target, a);
     f->began = fiber_now();
     set_options(f, options);
     if (request->upgrade)
-        f->upgrade = http_fields_get(&conn_head(c)->fields, SLICE("Upgrade"));
+        f->upgrade = wanted_upgrade(c);
+    if (!f->target)
+        return forward_fail(f, FORWARD_OVERLOAD, 500, "request: its memory is full");
     uint64_t length = set_framing(&up, c);
     struct slice head = forward_write_head(a, target, request, up.framing, length, f->upgrade, &why);
     if (why)
         return fail_target(f, FORWARD_REQUEST, "the request's %s cannot be sent", why);
     if (!head.p)
-        return forward_fail(f, FORWARD_OVERLOAD, 500, "request head: the request's memory is full");
+        return forward_fail(f, FORWARD_OVERLOAD, 500, "request: its memory is full");
     bool ok = send_and_wait(f, &up, head, a) && take_response(f, request->method);
     block_give(up.block);
     if (!ok)

@@ -53,7 +53,8 @@ struct forward_request {
     enum forward_body body;
     struct slice body_slice;
     const struct block_chain *body_chain;
-    bool upgrade;                    /* pass Connection: upgrade and Upgrade on, take a 101 */
+    /* Pass Upgrade: websocket on, take a 101. No other protocol: behind an "h2c" requests would pass unseen. */
+    bool upgrade;
 };
 
 /* Milliseconds; 0 takes the default in brackets. */
@@ -90,7 +91,7 @@ struct forward {
 
     /* Its own. */
     struct http1_exchange x;
-    const struct http1_target *target;
+    struct http1_target *target; /* a copy: its program may be gone while a long body is passed on */
     struct forward_options options;
     struct conn *client;
     struct slice upgrade; /* the protocol that the client asked for */

@@ -130,12 +130,20 @@ static int resolve_by_system(const char *name, struct dns_addresses *out)
     return out->n ? 0 : EAI_NONAME;
 }
 
+static unsigned lookups_max(void)
+{
+    unsigned half = helpers_count() / 2;
+
+    return half < 1 ? 1 : half < DNS_LOOKUPS_MAX ? half : DNS_LOOKUPS_MAX;
+}
+
 static void run_next_lookup(void)
 {
     struct dns_name *e = NULL;
+    unsigned most = lookups_max();
 
     pthread_mutex_lock(&queue_lock);
-    if (queue_first && lookups_running < DNS_LOOKUPS_MAX) {
+    if (queue_first && lookups_running < most) {
         e = queue_first;
         queue_first = e->queued;
         if (!queue_first)

@@ -7,8 +7,9 @@
  * 3. While look-ups fail, or take longer than DNS_PATIENCE_MS, the last answer is used, whatever its age: a
  *    box without its name server goes on. The next try is made at most every DNS_RETRY_MS, behind the
  *    requests.
- * 4. Fibers that want one name at the same time share one look-up; at most DNS_LOOKUPS_MAX run in the
- *    process, because each may hold a helper for as long as the resolver's own time-outs.
+ * 4. Fibers that want one name at the same time share one look-up. At most DNS_LOOKUPS_MAX run in the
+ *    process, and never on more than half of the helpers: each may take as long as the resolver's own
+ *    time-outs, and handshakes go through the same pool.
  * 5. At most DNS_NAMES_MAX names; the one unused for longest goes first. */
 #ifndef PLATFORM_DNS_H
 #define PLATFORM_DNS_H

@@ -81,6 +81,14 @@ bool helpers_start(unsigned count)
     return false;
 }
 
+unsigned helpers_count(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    unsigned count = pool.running ? pool.count : 0;
+    pthread_mutex_unlock(&pool.lock);
+    return count;
+}
+
 void helpers_stop(void)
 {
     pthread_mutex_lock(&pool.lock);

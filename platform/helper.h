@@ -14,6 +14,8 @@ struct helper_job {
 bool helpers_start(unsigned count);
 /* Let running and queued jobs end, drop none, join. After carriers_run has returned. */
 void helpers_stop(void);
+/* Threads that run; 0 while there is no pool. Any thread. */
+unsigned helpers_count(void);
 /* Any thread: queue a job; it belongs to the pool until run() is called, then to run(). Without a pool it
  * runs at once in the caller. */
 void helper_post(struct helper_job *job);

@@ -141,14 +141,23 @@ static bool fail_errno(struct http1_exchange *x, enum http1_failure otherwise, c
 
 /* ---- connecting ---- */
 
+static void set_socket_options(int fd)
+{
+    static const int one = 1, idle_s = HTTP1_DEAD_MS / 2000, dead_ms = HTTP1_DEAD_MS;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
+}
+
 static bool connect_address(struct http1_conn *c, const union dns_address *a, uint64_t deadline)
 {
-    int one = 1;
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return false;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    set_socket_options(fd);
     if (!stream_open_plain(&c->stream, fd)) {
         int saved = errno;
         close(fd);
@@ -574,4 +583,50 @@ enum http1_step http1_poll_head(struct http1_exchange *x)
         step = parse_head(x);
     }
     return step;
+}
+
+/* ---- the end of the process ---- */
+
+struct stop {
+    struct inbox_item item;
+    struct stop *home; /* the caller's carrier's */
+    struct carrier *carrier;
+    unsigned left;          /* home */
+    struct fiber_cond done; /* home */
+};
+
+static void stop_ended(struct inbox_item *item)
+{
+    struct stop *home = CONTAINER_OF(item, struct stop, item)->home;
+
+    if (--home->left == 0)
+        fiber_cond_broadcast(&home->done);
+}
+
+static void stop_here(struct inbox_item *item)
+{
+    struct stop *s = CONTAINER_OF(item, struct stop, item);
+
+    http1_drop_idle();
+    dns_drop();
+    block_pool_drop();
+    item->run = stop_ended;
+    carrier_post(s->home->carrier, item);
+}
+
+void http1_stop(void)
+{
+    static struct stop stops[CARRIERS_MAX];
+    struct stop *home = &stops[carrier_index(carrier_self())];
+    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &home->done };
+
+    home->carrier = carrier_self();
+    home->left = carriers_count();
+    for (unsigned i = 0; i < carriers_count(); i++) {
+        stops[i].item.run = stop_here;
+        stops[i].home = home;
+        carrier_post(carrier_at(i), &stops[i].item);
+    }
+    while (home->left)
+        (void)fiber_wait(&wait, 1, fiber_deadline_ms(1000));
 }

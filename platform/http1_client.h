@@ -56,6 +56,9 @@ bool http1_target_init(struct http1_target *t, struct arena *a, const struct htt
 
 /* ---- the client ---- */
 
+/* A backend that acknowledges nothing for so long is taken for dead: its machine has lost power or link, so
+ * no FIN will tell. (TCP_USER_TIMEOUT, and keep-alive probes while nothing is sent.) */
+#define HTTP1_DEAD_MS 60000u
 /* Connections kept idle per target and carrier, and for how long; a `Keep-Alive: timeout=` of the backend
  * shortens it. Below the 75 s of nginx, above the pauses of a browser. */
 #define HTTP1_IDLE_PER_TARGET 64u
@@ -72,8 +75,11 @@ struct http1_counts {
 };
 /* Of the calling carrier. */
 struct http1_counts http1_counts(void);
-/* Close the idle connections of this carrier (drain, tests). */
+/* Close the idle connections of this carrier. */
 void http1_drop_idle(void);
+/* At the end of a drain: every carrier closes its idle connections and forgets names and free blocks.
+ * Fiber; waits. */
+void http1_stop(void);
 
 /* ---- one exchange ---- */
 

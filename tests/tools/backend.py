@@ -96,7 +96,7 @@ class Connection:
         self.sock.sendall(b"0\r\n\r\n")
 
     def echo(self):
-        self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+        self.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         while self.buf or self.more():
             self.sock.sendall(self.buf)
             self.buf = b""

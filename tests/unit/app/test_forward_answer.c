@@ -541,7 +541,7 @@ static void response_bodies_for_policies(void **state)
 
 /* ---- upgrade ---- */
 
-#define SWITCHING "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nX-A: 1\r\n\r\n"
+#define SWITCHING "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-A: 1\r\n\r\n"
 
 static void switch_protocols(struct backend_conn *c)
 {
@@ -586,11 +586,11 @@ static void upgrade_test(void)
 
     memset(upgrade_got, 0, sizeof upgrade_got);
     fake_open(&c, "GET", HTTP_BODY_NONE, 0);
-    add(&c.head.fields, "Upgrade", "echo");
+    add(&c.head.fields, "Upgrade", "WebSocket");
     struct forward_request rq = request_of(&c);
     rq.upgrade = true;
     CHECK(forward(&f, &c, &rq));
-    CHECK(strstr(seen, "\r\nConnection: Upgrade\r\nUpgrade: echo\r\n") != NULL);
+    CHECK(strstr(seen, "\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n") != NULL);
     CHECK(f.response.upgraded);
     CHECK_INT(f.response.status, 101);
     pthread_create(&thread, NULL, upgrade_client, &c.client);
@@ -599,6 +599,28 @@ static void upgrade_test(void)
     CHECK(!strcmp(upgrade_got, SWITCHING "earlyping"));
     forward_close(&f);
     fake_close(&c);
+}
+
+/* No tunnel for other protocols: requests in it would pass unseen. */
+static void h2c_test(void)
+{
+    struct forward f;
+    struct conn c;
+
+    fake_open(&c, "GET", HTTP_BODY_NONE, 0);
+    add(&c.head.fields, "Upgrade", "h2c");
+    struct forward_request rq = request_of(&c);
+    rq.upgrade = true;
+    CHECK(!forward(&f, &c, &rq));
+    CHECK_INT(f.failure, FORWARD_PROTOCOL);
+    CHECK(!strcasestr(seen, "upgrade"));
+    fake_close(&c);
+}
+
+static void other_protocols_are_not_switched(void **state)
+{
+    (void)state;
+    run_with(switch_protocols, h2c_test);
 }
 
 static void protocols_are_switched(void **state)
@@ -623,6 +645,7 @@ int main(void)
         cmocka_unit_test(request_bodies_for_policies),
         cmocka_unit_test(response_bodies_for_policies),
         cmocka_unit_test(protocols_are_switched),
+        cmocka_unit_test(other_protocols_are_not_switched),
     };
     return cmocka_run_group_tests(tests, rig_setup, rig_teardown);
 }
