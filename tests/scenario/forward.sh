@@ -88,6 +88,28 @@ grep -q 'late/3000' "$backend_log" || die 'the late request did not come'
 for _ in $(seq 50); do [ "$(grep -c ^closed "$backend_log" || true)" -gt "$before" ] && break; sleep 0.1; done
 [ "$(grep -c ^closed "$backend_log" || true)" -gt "$before" ] || die 'the backend connection of a gone client stays open'
 
+# After 101 bytes pass both ways; other protocols than websocket are not asked for.
+python3 - "$http" <<'PY'
+import socket, sys, threading
+
+def switch(protocol):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=10)
+    s.sendall(b"GET /raw/switch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + protocol + b"\r\n\r\nearly")
+    return s, s.makefile("rb")
+
+s, f = switch(b"websocket")
+head = b"".join(iter(f.readline, b"\r\n"))
+assert head.startswith(b"HTTP/1.1 101 ") and b"Upgrade: websocket" in head, head
+assert f.read(5) == b"early"
+big = bytes(range(256)) * 20000
+threading.Thread(target=s.sendall, args=(big,)).start()
+assert f.read(len(big)) == big
+s.shutdown(socket.SHUT_WR)
+assert f.read() == b""
+_, f = switch(b"h2c")
+assert f.readline().startswith(b"HTTP/1.1 500 ")
+PY
+
 # Nobody listens.
 kill "${pids[0]}"
 wait "${pids[0]}" 2>/dev/null || true

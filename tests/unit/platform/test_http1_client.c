@@ -522,6 +522,30 @@ static void crowd_client(struct backend *b)
     CHECK_INT(http1_counts().idle, HTTP1_IDLE_PER_TARGET);
 }
 
+static void stop_fiber(void *arg)
+{
+    static struct backend b;
+
+    (void)arg;
+    arena_init_growing(&arena, 1u << 20);
+    backend_start(&b, say_the_same, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    struct http1_target t = target_at(b.port);
+    struct got g = exchange(&t, "GET", GET);
+    check_body(&g, 200, "");
+    CHECK_INT(http1_counts().idle, 1);
+    http1_stop();
+    CHECK_INT(http1_counts().idle, 0);
+    CHECK_INT(block_kept(), 0);
+    backend_stop(&b);
+    arena_free(&arena);
+}
+
+static void stopping_empties_every_carrier(void **state)
+{
+    (void)state;
+    rig_run_on(2, stop_fiber, NULL);
+}
+
 static void idle_connections_are_bounded(void **state)
 {
     (void)state;
@@ -547,6 +571,7 @@ int main(void)
         cmocka_unit_test(filling_collects_what_is_asked_for),
         cmocka_unit_test(heads_up_to_the_limit),
         cmocka_unit_test(idle_connections_are_bounded),
+        cmocka_unit_test(stopping_empties_every_carrier),
     };
     return cmocka_run_group_tests(tests, rig_setup, rig_teardown);
 }
