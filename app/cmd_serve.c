@@ -15,6 +15,7 @@
 #include "platform/block.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
+#include "platform/dns.h"
 #include "platform/fiber.h"
 #include "platform/helper.h"
 #include "platform/http1_client.h"
@@ -132,6 +133,15 @@ static void start_carrier(unsigned index, void *arg)
     }
     if (index == 0)
         helper_call(start_services, arg);
+}
+
+static void stop_carrier(unsigned index, void *arg)
+{
+    (void)index;
+    (void)arg;
+    http1_drop_idle();
+    dns_drop();
+    block_pool_drop();
 }
 
 static void drain(void *arg)
@@ -259,7 +269,7 @@ static int prepare(struct serve *s)
 
 static int run(struct serve *s)
 {
-    struct carriers_options options = { .count = s->carriers, .on_start = start_carrier, .arg = s };
+    struct carriers_options options = { .count = s->carriers, .on_start = start_carrier, .on_stop = stop_carrier, .arg = s };
     int code = CLI_DONE;
 
     log_info("Started", "holdfast serves on %u carriers, cache %s", s->carriers, s->cache);
