@@ -1,6 +1,8 @@
 /* The factory pack: what a device is shipped with, one read-only file.
  *
- *   factory = root-envelope fresh-envelope manifest-envelope pack        pack: as p/<seq> of a repository (sync/PROTOCOL.md) */
+ *   factory = root-envelope fresh-envelope manifest-envelope "EC1 pack " length LF pack LF
+ *
+ * The pack is as p/<seq> of a repository (sync/PROTOCOL.md); its envelope has no signature, its pieces are named by the manifest. */
 #include "platform/file.h"
 #include "store/store_int.h"
 
@@ -24,11 +26,12 @@ static bool read_head(struct factory *f, struct arena *a, const char *path, stru
 
     if (!file_read(a, path, FACTORY_BYTES_MAX, &rest, err) || !envelope_parse(a, &rest, &e, err))
         return false;
-    if (!root_parse(a, e.whole, &f->root, err) || !root_check_self(&f->root, err))
+    if (!root_parse(a, e.whole, &f->root, err) || !root_check_self(&f->root, err) || !latest_parse(a, &f->root, rest, &f->latest, err))
         return false;
-    if (!latest_parse(a, &f->root, rest, &f->latest, err))
-        return false;
-    f->rest = slice_skip(rest, f->latest.text.n);
+    rest = slice_skip(rest, f->latest.text.n);
+    if (!envelope_parse(a, &rest, &e, err) || !slice_eq(e.type, SLICE("pack")))
+        return err_wrap(err, "its pack");
+    f->rest = e.payload;
     return true;
 }
 
