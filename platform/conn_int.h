@@ -94,7 +94,7 @@ struct conn {
     uint32_t saved_n, saved_class, scanned;
     uint16_t local_port;
     uint8_t state, peer_n;
-    bool tls, parked, served;
+    bool tls, parked, served, trimmed;
     uint32_t dropped;        /* CONN_LINGER: bytes */
     struct fiber *handshake; /* CONN_HANDSHAKE */
     char peer[46];           /* INET6_ADDRSTRLEN, no terminator needed */
@@ -137,6 +137,7 @@ struct serving {
     unsigned room_count;
     struct { void *first; unsigned count; } saved[SAVED_CLASSES];
     struct carrier_timer tick; /* while heads wait */
+    struct carrier_timer trim; /* while TLS connections are parked untrimmed */
     struct fiber_cond idle;    /* signalled when the last request of a drain has ended */
     uint64_t date_second;
     char date[32];
@@ -181,6 +182,8 @@ void conn_run(struct conn *c);
 void conn_lost(struct conn *c);
 /* serving->tick: heads wait for limits.requests. */
 void serving_tick(struct carrier_timer *timer);
+/* serving->trim: TLS connections that stay parked give pages of their buffers back. */
+void serving_trim(struct carrier_timer *timer);
 
 /* ---- http_server_run.c ---- */
 

@@ -24,12 +24,15 @@
 #include <time.h>
 
 #include "platform/log.h"
+#include "platform/tls.h"
 
 /* limits.requests: how long a head may wait, and how often it is looked whether other carriers let one go. */
 #define WAITING_MS 5000u
 #define TICK_MS 20u
 #define LINGER_MS 2000u
 #define LINGER_BYTES (256u * 1024)
+/* A TLS connection that is parked so long gives pages of its buffers back. */
+#define TRIM_NS (2 * NS_PER_S)
 /* Reading and dropping what a handler left of a request body. */
 #define DROP_MS 2000u
 
@@ -250,10 +253,42 @@ static void refuse_saved(struct conn *c, int status, const char *why)
 
 /* ---- heads ---- */
 
+static void park(struct conn *c)
+{
+    const struct http_server_options *o = &c->s->options;
+
+    if (c->parked)
+        return;
+    conn_set_deadline(c, fiber_deadline_ms(c->served ? o->idle_ms : o->head_ms));
+    conn_park(c);
+    c->trimmed = !c->tls;
+    if (c->tls && c->s->trim.when == 0)
+        carrier_timer_set(&c->s->trim, fiber_now() + TRIM_NS);
+}
+
+void serving_trim(struct carrier_timer *timer)
+{
+    struct serving *s = CONTAINER_OF(timer, struct serving, trim);
+    bool more = false;
+
+    for (struct conn *c = s->parked[1].first; c; c = c->next) {
+        uint64_t parked_at = c->deadline - (c->served ? s->options.idle_ms : s->options.head_ms) * NS_PER_MS;
+        if (c->trimmed)
+            continue;
+        if (parked_at + TRIM_NS > fiber_now()) {
+            more = true;
+            continue;
+        }
+        tls_trim(&c->stream);
+        c->trimmed = true;
+    }
+    if (more)
+        carrier_timer_set(timer, fiber_now() + TRIM_NS);
+}
+
 /* Nothing more for now; n bytes of a head are in room r. */
 static void await_head(struct conn *c, const struct room *r, size_t n)
 {
-    const struct http_server_options *o = &c->s->options;
     bool begun = c->saved_n > 0;
 
     if (n == 0) {
@@ -262,9 +297,7 @@ static void await_head(struct conn *c, const struct room *r, size_t n)
             conn_close(c);
             return;
         }
-        if (!c->parked)
-            conn_set_deadline(c, fiber_deadline_ms(c->served ? o->idle_ms : o->head_ms));
-        conn_park(c);
+        park(c);
         return;
     }
     if (!conn_save(c, r->in, n)) {
@@ -273,7 +306,7 @@ static void await_head(struct conn *c, const struct room *r, size_t n)
     }
     conn_unpark(c);
     if (!begun && c->served)
-        conn_set_deadline(c, fiber_deadline_ms(o->head_ms));
+        conn_set_deadline(c, fiber_deadline_ms(c->s->options.head_ms));
 }
 
 /* The head that is next is whole, or can never be. */

@@ -143,6 +143,7 @@ bool http_server_start(const struct http_server_options *options, struct err *er
 
     s->options = *options;
     s->tick.fire = serving_tick;
+    s->trim.fire = serving_trim;
     if (!seam_start(workers_per_carrier(options->max_requests), err))
         return false;
     atomic_store(&s->started, true);
@@ -230,6 +231,7 @@ static void drain_here(void *arg)
         conn_pools_free(s);
     }
     carrier_timer_clear(&s->tick);
+    carrier_timer_clear(&s->trim);
     atomic_store(&s->started, false);
     s->draining = false;
     d->item.run = drained;

@@ -155,6 +155,41 @@ static inline int rig_setup(void **state)
     return 0;
 }
 
+/* Run fn(arg) on carrier 0, on its loop or as a fiber, and wait for its end. */
+struct rig_call {
+    struct inbox_item item;
+    void (*fn)(void *arg);
+    void *arg;
+    sem_t done;
+};
+
+static inline void rig_call_now(void *arg)
+{
+    struct rig_call *call = arg;
+
+    call->fn(call->arg);
+    sem_post(&call->done);
+}
+
+static inline void rig_call_arrives(struct inbox_item *item)
+{
+    rig_call_now(CONTAINER_OF(item, struct rig_call, item));
+}
+
+static inline void rig_call_spawns(struct inbox_item *item)
+{
+    fiber_spawn("test", rig_call_now, CONTAINER_OF(item, struct rig_call, item));
+}
+
+static inline void rig_call(bool as_fiber, void (*fn)(void *arg), void *arg)
+{
+    struct rig_call call = { .item.run = as_fiber ? rig_call_spawns : rig_call_arrives, .fn = fn, .arg = arg };
+
+    sem_init(&call.done, 0, 0);
+    carrier_post(carrier_at(0), &call.item);
+    sem_wait(&call.done);
+}
+
 /* ---- clients ---- */
 
 static inline int dial(void)

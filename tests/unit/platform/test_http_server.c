@@ -312,29 +312,24 @@ static void await_parked(unsigned n)
 
 /* What a look at the connections from their own carrier found. */
 static struct look {
-    struct inbox_item item;
-    sem_t done;
     size_t saved_n, with_buffer, with_room, large;
 } look;
 
-static void look_here(struct inbox_item *item)
+static void look_here(void *arg)
 {
-    (void)item;
+    (void)arg;
     for (struct conn *c = serving_here()->all; c; c = c->all_next) {
         look.saved_n += c->saved_n;
         look.with_buffer += c->saved != NULL;
         look.with_room += c->room != NULL;
         look.large += c->saved && c->saved_class > 0;
     }
-    sem_post(&look.done);
 }
 
 static void look_at_conns(void)
 {
-    look = (struct look){ .item.run = look_here };
-    sem_init(&look.done, 0, 0);
-    carrier_post(carrier_at(0), &look.item);
-    sem_wait(&look.done);
+    look = (struct look){ 0 };
+    rig_call(false, look_here, NULL);
 }
 
 static void parked_connections_hold_no_worker_and_no_buffer(void **state)
