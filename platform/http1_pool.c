@@ -17,7 +17,8 @@ static _Thread_local struct http1_peer *buckets[BUCKETS];
 static _Thread_local struct http1_peer *free_peers;
 static _Thread_local struct http1_conn *free_conns;
 static _Thread_local unsigned free_peers_count, free_conns_count;
-static _Thread_local struct carrier_timer sweep_timer;
+/* By carrier and not thread-local: an armed timer is touched once more when its thread has ended. */
+static struct carrier_timer sweep_timers[CARRIERS_MAX];
 
 /* ---- pool entries ---- */
 
@@ -215,6 +216,21 @@ struct http1_conn *http1_pool_take(const struct http1_target *t)
     return NULL;
 }
 
+static struct carrier_timer *sweep_timer(void)
+{
+    return &sweep_timers[carrier_index(carrier_self())];
+}
+
+static void start_sweep(void)
+{
+    struct carrier_timer *timer = sweep_timer();
+
+    if (timer->when)
+        return;
+    timer->fire = sweep;
+    carrier_timer_set(timer, fiber_now() + SWEEP_MS * NS_PER_MS);
+}
+
 void http1_pool_give(struct http1_conn *c, uint64_t idle_ms)
 {
     struct http1_peer *p = c->peer;
@@ -236,10 +252,7 @@ void http1_pool_give(struct http1_conn *c, uint64_t idle_ms)
     p->idle = c;
     p->idle_count++;
     http1_pool_counts.idle++;
-    if (!sweep_timer.when) {
-        sweep_timer.fire = sweep;
-        carrier_timer_set(&sweep_timer, fiber_now() + SWEEP_MS * NS_PER_MS);
-    }
+    start_sweep();
 }
 
 struct http1_counts http1_counts(void)
@@ -258,7 +271,7 @@ void http1_drop_idle(void)
             }
         }
     }
-    carrier_timer_clear(&sweep_timer);
+    carrier_timer_clear(sweep_timer());
     while (free_conns) {
         struct http1_conn *next = free_conns->older;
         free(free_conns);

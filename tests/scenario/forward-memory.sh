@@ -43,6 +43,7 @@ check 'upload by chunks'
 # Slow clients: 20 of them hold a download each; what waits for them waits at the backend.
 for _ in $(seq 20); do curl -s --max-time 300 --limit-rate 200k -o /dev/null "$url/raw/big/$bytes" & slow+=($!); done
 sleep 2
+idle=$((idle + 1024)) # a fiber, a room and a block each
 check '20 slow clients'
 kill "${slow[@]}"
 wait "${slow[@]}" 2>/dev/null || true

@@ -66,7 +66,7 @@ status 500 "$url/raw/lie"
 body_has '"statusCode": 500'
 
 # Early answers end the upload.
-status 413 "$url/raw/early" -T "$work/upload" -X POST
+status 413 "$url/raw/early" -T "$work/upload" -X POST --limit-rate 1M
 body_has 'too much'
 status 200 "$url/raw/seen"
 
