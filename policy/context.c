@@ -285,14 +285,7 @@ static bool get_certificate(void *data, struct slice id, struct expr_certificate
 
 static void write_trace(void *data, struct slice message)
 {
-    struct rt *rt = data;
-    struct rt_trace t = { .step = rt->step, .source = SLICE("context.Trace"), .message = message, .custom = true };
-
-    if (!rt->host->trace)
-        return;
-    t.elapsed_ns = rt->host->now ? rt->host->now(rt) - rt->started_ns : 0;
-    rt->trace_lines++;
-    rt->host->trace(rt, &t);
+    rt_trace_custom(data, SLICE("context.Trace"), RT_TRACE_VERBOSE, message);
 }
 
 static bool verify(void *data, struct slice der, bool revocation)

@@ -10,13 +10,6 @@
 const char *const rt_section_names[SECTION_COUNT] = { "inbound", "backend", "outbound", "on-error" };
 const char *const rt_scope_names[SCOPE_COUNT] = { "global", "workspace", "product", "api", "operation" };
 
-static const char *scope_name(const struct rt *rt)
-{
-    const struct policy_chain *chain = rt->pipeline ? &rt->pipeline->sections[rt->section] : NULL;
-
-    return rt->step && chain && rt->level < chain->n ? rt_scope_names[chain->scopes[rt->level]] : "";
-}
-
 static void set_last_error(struct rt *rt, const char *source, const struct rt_fault *fault)
 {
     const struct policy_step *step = rt->step;
@@ -26,7 +19,7 @@ static void set_last_error(struct rt *rt, const char *source, const struct rt_fa
         .source = slice_from(source ? source : step ? step->def->name : ""),
         .reason = slice_from(fault->reason),
         .message = fault->message.p ? fault->message : SLICE(""),
-        .scope = slice_from(scope_name(rt)),
+        .scope = slice_from(step ? rt_scope_names[rt_scope(rt)] : ""),
         .section = slice_from(rt_section_names[rt->section]),
         .path = step ? step->path : SLICE(""),
         .policy_id = step && step->id.p ? step->id : SLICE(""),
@@ -103,4 +96,9 @@ enum verdict rt_fail_keep(struct rt *rt, const char *source, const char *reason,
 enum verdict rt_fail_memory(struct rt *rt)
 {
     return rt_fail(rt, NULL, "LimitExceeded", SLICE("The request needs more memory than limits.arena allows."));
+}
+
+enum verdict rt_unavailable(struct rt *rt, const char *what)
+{
+    return rt_fail(rt, NULL, "NotAvailable", rt_printf(rt, "This gateway has no %s.", what));
 }

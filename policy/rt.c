@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "platform/base/hash.h"
+#include "platform/crypto.h"
 #include "policy/rt_int.h"
 
 void rt_init(struct rt *rt, struct arena *a, const struct rt_host *host, void *app)
@@ -243,6 +244,43 @@ bool rt_set_body(struct rt *rt, struct rt_message *m, struct slice data)
     return false;
 }
 
+bool rt_replace_in_body(struct rt *rt, struct rt_message *m, struct slice from, struct slice to)
+{
+    struct slice body, rest;
+    struct buf b;
+    ptrdiff_t i;
+
+    if (!m->present || from.n == 0)
+        return true;
+    if (!rt_body(rt, m, &body))
+        return false;
+    if (slice_find(body, from) < 0)
+        return true;
+    buf_init(&b, rt->arena);
+    for (rest = body; (i = slice_find(rest, from)) >= 0; rest = slice_skip(rest, (size_t)i + from.n)) {
+        buf_put(&b, slice_first(rest, (size_t)i));
+        buf_put(&b, to);
+    }
+    buf_put(&b, rest);
+    struct slice replaced = buf_slice(&b);
+    return b.failed ? (rt_fail_memory(rt), false) : rt_set_body(rt, m, replaced);
+}
+
+bool rt_is_media_type(const struct rt_message *m, const char *const *types)
+{
+    struct slice type = http_fields_get(&m->fields, SLICE("Content-Type"));
+    ptrdiff_t semicolon = slice_find_byte(type, ';');
+
+    type = slice_trim(semicolon < 0 ? type : slice_first(type, (size_t)semicolon));
+    for (; *types; types++) {
+        struct slice t = slice_from(*types);
+        bool suffix = t.p[0] == '+';
+        if (suffix ? type.n > t.n && slice_eq_icase(slice_skip(type, type.n - t.n), t) : slice_eq_icase(type, t))
+            return true;
+    }
+    return false;
+}
+
 /* ---- header fields ---- */
 
 /* Belong to the connection: policies cannot change them. */
@@ -412,6 +450,11 @@ bool rt_variable(const struct rt *rt, struct slice name, struct expr_value *out)
 
 /* ---- the rest ---- */
 
+struct slice rt_base64(struct rt *rt, struct slice data)
+{
+    return crypto_base64(rt->arena, data);
+}
+
 const struct rt_parameter *rt_parameter(const struct rt *rt, struct slice name)
 {
     for (unsigned i = 0; i < rt->n_parameters; i++) {
@@ -459,6 +502,17 @@ void rt_trace_line(struct rt *rt, const char *fmt, ...)
     va_start(args, fmt);
     t.message = arena_vprintf(rt->arena, fmt, args);
     va_end(args);
+    t.elapsed_ns = rt->host->now ? rt->host->now(rt) - rt->started_ns : 0;
+    rt->host->trace(rt, &t);
+}
+
+void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level level, struct slice message)
+{
+    struct rt_trace t = { .step = rt->step, .source = source, .level = level, .message = message, .custom = true };
+
+    rt->trace_lines++;
+    if (!rt->host->trace)
+        return;
     t.elapsed_ns = rt->host->now ? rt->host->now(rt) - rt->started_ns : 0;
     rt->host->trace(rt, &t);
 }

@@ -294,6 +294,8 @@ bool rt_texts(struct rt *rt, const struct values *vs, struct slice *out) WARN_UN
 enum verdict rt_run(struct rt *rt, const struct policy_block *b);
 /* What the section of the next scope outwards holds (<base/>). */
 enum verdict rt_run_base(struct rt *rt);
+/* The scope whose document runs. */
+enum policy_scope rt_scope(const struct rt *rt);
 
 /* ---- failing ---- (All return VERDICT_FAIL. The first failure of a statement counts.) */
 /* 500 "Internal server error" with the activityId. source NULL: the running statement's element. */
@@ -303,6 +305,8 @@ enum verdict rt_fail_fault(struct rt *rt, const char *source, const struct rt_fa
 enum verdict rt_fail_keep(struct rt *rt, const char *source, const char *reason, struct slice message);
 /* The arena is full: 500. */
 enum verdict rt_fail_memory(struct rt *rt);
+/* The host cannot do `what`: 500. */
+enum verdict rt_unavailable(struct rt *rt, const char *what);
 /* Text in the arena. */
 #define rt_printf(rt, ...) arena_printf((rt)->arena, __VA_ARGS__)
 
@@ -317,6 +321,11 @@ bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out) WARN_UNUSED
 /* Replace it; Content-Length in the fields follows. data must live as long as the request. */
 bool rt_set_body(struct rt *rt, struct rt_message *m, struct slice data) WARN_UNUSED;
 
+/* Every occurrence of `from` in the body of m becomes `to`. Nothing happens without a body. Waits. */
+bool rt_replace_in_body(struct rt *rt, struct rt_message *m, struct slice from, struct slice to) WARN_UNUSED;
+/* Does the message's Content-Type have this media type, or one with this suffix ("+json")? */
+bool rt_is_media_type(const struct rt_message *m, const char *const *types);
+
 enum exists_action { EXISTS_OVERRIDE, EXISTS_SKIP, EXISTS_APPEND, EXISTS_DELETE };
 /* set-header's rules (policies.md 7): joining of several values, fields that cannot be changed. */
 bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint32_t hash, const struct slice *values, size_t n,
@@ -329,6 +338,8 @@ bool rt_set_variable(struct rt *rt, struct slice name, struct expr_value value) 
 bool rt_variable(const struct rt *rt, struct slice name, struct expr_value *out);
 
 /* ---- the rest ---- */
+/* RFC 4648 base64; p == NULL: the arena is full. */
+struct slice rt_base64(struct rt *rt, struct slice data);
 /* Template parameter, name without regard to case. */
 const struct rt_parameter *rt_parameter(const struct rt *rt, struct slice name);
 /* context.Request.Url, or of any request message. Text in the arena. */
@@ -342,5 +353,7 @@ bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *d
             rt_trace_line((rt), __VA_ARGS__);       \
     } while (0)
 void rt_trace_line(struct rt *rt, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What an author wrote (trace, context.Trace()): goes to the log as well, tracing or not. */
+void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level level, struct slice message);
 
 #endif

@@ -88,6 +88,13 @@ enum verdict rt_run_base(struct rt *rt)
     return run_level(rt, rt->level + 1);
 }
 
+enum policy_scope rt_scope(const struct rt *rt)
+{
+    const struct policy_chain *chain = rt->pipeline ? &rt->pipeline->sections[rt->section] : NULL;
+
+    return chain && rt->level < chain->n ? chain->scopes[rt->level] : SCOPE_GLOBAL;
+}
+
 /* ---- sections ---- */
 
 static enum verdict run_section(struct rt *rt, enum section section)

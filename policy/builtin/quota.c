@@ -1,0 +1,134 @@
+/* quota: calls and kilobytes per fixed window and subscription. reference/policies.md 3 "quota".
+ *
+ *   quota = *api        api = *operation        each with its own limits, counted apart
+ *
+ * Windows are aligned to the subscription's start, and where that is not known to 0001-01-01T00:00:00Z: the same on every replica
+ * and after every restart. Bandwidth is what went to and from the client; it counts when the response is final. */
+#include "policy/limit.h"
+
+#include "platform/clock.h"
+
+#define LIMITS_MAX 64u
+
+struct limit {
+    struct limit_name api, operation; /* empty: any */
+    struct limit_quota quota;
+    struct slice inner;
+};
+
+struct plan {
+    struct limit *limits;
+    uint32_t n;
+};
+
+static struct limit *add_limit(struct comp *c, const struct xml_node *n, struct plan *p)
+{
+    if (p->n == LIMITS_MAX) {
+        comp_error(c, n, NULL, "<quota> takes at most %u limits", LIMITS_MAX);
+        return NULL;
+    }
+    struct limit *l = &p->limits[p->n++];
+    limit_compile_quota(c, n, 1, &l->quota);
+    l->inner = arena_printf(comp_arena(c), "%u", (unsigned)p->n);
+    return l;
+}
+
+static void compile_api(struct comp *c, const struct xml_node *n, struct plan *p)
+{
+    struct limit *l = add_limit(c, n, p);
+    struct limit_name api;
+
+    if (!l)
+        return;
+    limit_compile_name(c, n, &l->api);
+    api = l->api;
+    for (const struct xml_node *k = comp_next(c, n, NULL, "operation"); k; k = comp_next(c, n, k, "operation")) {
+        l = add_limit(c, k, p);
+        if (!l)
+            return;
+        l->api = api;
+        limit_compile_name(c, k, &l->operation);
+    }
+}
+
+static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
+{
+    struct plan *p = comp_new(c, struct plan);
+
+    *plan = p;
+    p->limits = comp_array(c, struct limit, LIMITS_MAX);
+    if (!p->limits)
+        return false;
+    add_limit(c, n, p);
+    for (const struct xml_node *k = comp_next(c, n, NULL, "api"); k; k = comp_next(c, n, k, "api"))
+        compile_api(c, k, p);
+    return !comp_failed(c);
+}
+
+static bool applies(const struct rt *rt, const struct limit *l)
+{
+    if (l->api.id.n + l->api.name.n && (!rt->api || !limit_name_is(&l->api, rt->api->id, rt->api->name)))
+        return false;
+    if (l->operation.id.n + l->operation.name.n == 0)
+        return true;
+    return rt->operation && limit_name_is(&l->operation, rt->operation->id, rt->operation->name);
+}
+
+/* A bandwidth to be counted later. */
+struct traffic {
+    struct slice key;
+    struct rt_quota_window window;
+};
+
+static void count_traffic(struct rt *rt, const void *plan, void *data)
+{
+    const struct traffic *t = data;
+
+    (void)plan;
+    rt->host->quota_add(rt, t->key, &t->window, 0, rt->host->traffic(rt));
+}
+
+static enum verdict take(struct rt *rt, const struct limit *l)
+{
+    struct traffic *t = arena_new(rt->arena, struct traffic);
+    struct limit_quota q = l->quota;
+    struct rt_quota_use use;
+
+    if (!t)
+        return rt_fail_memory(rt);
+    t->key = limit_subscription_key(rt, "quota", l->inner);
+    if (!t->key.p)
+        return rt_fail_memory(rt);
+    if (rt->subscription->start_ns)
+        q.start_s = (int64_t)(rt->subscription->start_ns / NS_PER_S);
+    limit_window(rt, &q, &t->window);
+    if (!rt->host->quota_take(rt, t->key, &t->window, q.calls, q.bytes, 1, &use))
+        return limit_deny_quota(rt, &q, &use);
+    if (q.bytes != UINT64_MAX && !rt_defer(rt, count_traffic, l, t))
+        return VERDICT_FAIL;
+    return VERDICT_NEXT;
+}
+
+static enum verdict run(struct rt *rt, const void *plan)
+{
+    const struct plan *p = plan;
+    enum verdict v = VERDICT_NEXT;
+
+    if (!rt->subscription)
+        return VERDICT_NEXT;
+    if (!rt->host->quota_take || !rt->host->quota_add || !rt->host->traffic)
+        return rt_unavailable(rt, "quota counters");
+    for (uint32_t i = 0; i < p->n && v == VERDICT_NEXT; i++) {
+        if (applies(rt, &p->limits[i]))
+            v = take(rt, &p->limits[i]);
+    }
+    return v;
+}
+
+const struct policy_def policy_quota = {
+    .name = "quota",
+    .sections = IN_INBOUND,
+    .compile = compile,
+    .run = run,
+    .doc = "Limit calls and bandwidth per period and subscription",
+};
