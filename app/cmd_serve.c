@@ -10,6 +10,7 @@
 #include "app/gateway.h"
 #include "app/live.h"
 #include "app/metrics.h"
+#include "app/quota.h"
 #include "app/serve.h"
 #include "platform/base/hash.h"
 #include "platform/block.h"
@@ -258,6 +259,10 @@ static int prepare(struct serve *s)
         return code;
     if (!start_log(s->cli, &err))
         return cli_fail(CLI_USAGE, "%s", err.text);
+    struct store_status cache;
+    store_status(s->store, &cache);
+    if (!quota_open(settings_u64(&s->cli->settings, SET_LIMIT_COUNTERS), cache.degraded ? NULL : s->cache))
+        return cli_fail(CLI_FAILED, "memory for %s: %s", settings_name(SET_LIMIT_COUNTERS), strerror(errno));
     if ((code = configure(s, &err)) != CLI_DONE)
         return code;
     if (settings_u64(&s->cli->settings, SET_HTTPS_PORT) && !serve_load_certificate(s, &err))
@@ -298,6 +303,7 @@ int cmd_serve(struct cli *c)
     int code = prepare(&serve);
     if (code == CLI_DONE)
         code = run(&serve);
+    quota_close();
     store_close(serve.store);
     helpers_stop();
     http_client_stop();

@@ -7,6 +7,7 @@
 
 #include "app/counters.h"
 #include "app/gateway.h"
+#include "app/quota.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
 
@@ -267,6 +268,38 @@ static void host_rate_add(struct rt *rt, struct slice key, uint64_t calls, uint6
     counters_add(key, &w, amount, fiber_now() / NS_PER_MS);
 }
 
+static bool host_quota_take(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t max_calls, uint64_t max_bytes,
+                            uint64_t calls, struct rt_quota_use *use)
+{
+    struct quota_window window = { w->period_s, w->index };
+    struct quota_use used;
+    bool ok = quota_take(key, &window, max_calls, max_bytes, calls, &used);
+
+    (void)rt;
+    *use = (struct rt_quota_use){ used.calls, used.bytes };
+    return ok;
+}
+
+static void host_quota_add(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t calls, uint64_t bytes)
+{
+    struct quota_window window = { w->period_s, w->index };
+
+    (void)rt;
+    quota_add(key, &window, calls, bytes);
+}
+
+static bool host_enter(struct rt *rt, struct slice key, uint64_t max)
+{
+    (void)rt;
+    return concurrency_enter(key, max);
+}
+
+static void host_leave(struct rt *rt, struct slice key)
+{
+    (void)rt;
+    concurrency_leave(key);
+}
+
 /* ---- time and the rest ---- */
 
 static uint64_t host_now(struct rt *rt)
@@ -314,6 +347,10 @@ const struct rt_host request_host = {
     .backend_url = host_backend_url,
     .rate_take = host_rate_take,
     .rate_add = host_rate_add,
+    .quota_take = host_quota_take,
+    .quota_add = host_quota_add,
+    .enter = host_enter,
+    .leave = host_leave,
     .traffic = host_traffic,
     .now = host_now,
     .wall = host_wall,
