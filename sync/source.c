@@ -49,10 +49,12 @@ static struct slice without_slashes(struct slice s)
 
 static bool is_url_text(struct slice s)
 {
+    if (!s.n || s.p[0] == '/')
+        return false;
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '?' || s.p[i] == '#')
             return false;
-    return s.n > 0;
+    return true;
 }
 
 bool source_parse(struct arena *a, struct slice endpoint, struct source *out, struct err *err)
@@ -60,7 +62,7 @@ bool source_parse(struct arena *a, struct slice endpoint, struct source *out, st
     static const struct { struct slice prefix; enum source_scheme scheme; } schemes[] = {
         { SLICE_INIT("https://"), SOURCE_HTTPS }, { SLICE_INIT("http://"), SOURCE_HTTP }, { SLICE_INIT("file://"), SOURCE_FILE },
     };
-    struct slice text = without_slashes(slice_trim(endpoint)), rest = text;
+    struct slice text = slice_trim(endpoint), rest = text;
     bool found = false;
 
     memset(out, 0, sizeof *out);
@@ -72,6 +74,8 @@ bool source_parse(struct arena *a, struct slice endpoint, struct source *out, st
         }
     if (!found && slice_find(text, SLICE("://")) >= 0)
         return err_set(err, "config.service.endpoint: %.*s: only https, http and file are possible", SLICE_ARG(text));
+    rest = without_slashes(rest);
+    text.n = (size_t)(rest.p - text.p) + rest.n;
     if (out->scheme == SOURCE_FILE) {
         if (!rest.n || rest.p[0] != '/')
             return err_set(err, "config.service.endpoint: %.*s: give file:///dir", SLICE_ARG(text));
