@@ -52,9 +52,6 @@ asan_flags := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 tsan_flags := -fsanitize=thread
 fuzz_flags := $(asan_flags) -fsanitize=fuzzer-no-link
 
-# While nobody has written the seam's table, civetweb is left out.
-seam := $(wildcard platform/civetweb.def)
-
 # Tests may hand literals to functions that take a void * of context.
 # variant: name, dependency set, compiler flags, link flags, compiler (the set's own if empty)
 define variant
@@ -62,7 +59,7 @@ set_$(1)    := $(2)
 cc_$(1)     := $(or $(5),build/deps/$(2)/bin/cc)
 cflags_$(1) := $(3) -I. -Ibuild/deps/$(2)/include -Ibuild/deps/$(2)/include/libxml2
 ldflags_$(1) := $(4) -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack -Lbuild/deps/$(2)/lib
-objects_$(1) := $$(patsubst %,build/obj/$(1)/%.o,$$(sources)) $(if $(seam),build/obj/$(1)/civetweb.o)
+objects_$(1) := $$(patsubst %,build/obj/$(1)/%.o,$$(sources)) build/obj/$(1)/civetweb.o
 
 $$(objects_$(1)) $$(patsubst %,build/obj/$(1)/%.o,$(unit_tests) $(fault_tests) $(helpers) $(fuzzers) tests/tools/replay.c): \
     build/deps/$(2)/set Makefile
