@@ -144,7 +144,7 @@ int seam_setsockopt(int fd, int level, int name, const void *value, socklen_t n)
     return 0;
 }
 
-int seam_getsockopt(int fd, int level, int name, void *value, socklen_t *n)
+int seam_getsockopt(int fd, int level, int name, void *value, const socklen_t *n)
 {
     memset(value, 0, *n);
     return 0;

@@ -540,7 +540,7 @@ int seam_pthread_mutexattr_destroy(pthread_mutexattr_t *attr)
 
 int seam_pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
 {
-    memset(m, 0, sizeof *m);
+    memset((void *)m, 0, sizeof(struct mutex));
     return 0;
 }
 
@@ -574,7 +574,7 @@ int seam_pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 int seam_pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr)
 {
-    memset(c, 0, sizeof *c);
+    memset((void *)c, 0, sizeof(struct fiber_cond));
     return 0;
 }
 

@@ -23,7 +23,7 @@ int seam_fcntl64(int fd, int command, ...);
 int seam_getnameinfo(const struct sockaddr *addr, socklen_t n, char *host, socklen_t host_n, char *service,
                      socklen_t service_n, int flags);
 int seam_getsockname(int fd, struct sockaddr *addr, socklen_t *n);
-int seam_getsockopt(int fd, int level, int name, void *value, socklen_t *n);
+int seam_getsockopt(int fd, int level, int name, void *value, const socklen_t *n);
 int seam_listen(int fd, int backlog);
 int seam_poll(struct pollfd *fds, nfds_t n, int ms);
 ssize_t seam_recv(int fd, void *buf, size_t n, int flags);
