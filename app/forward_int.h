@@ -16,7 +16,7 @@ bool forward_fail_client(struct forward *f, const char *doing);
  * == NULL: *why says which part cannot be written, NULL for memory. framing is NONE, LENGTH or CHUNKED;
  * upgrade a protocol or empty. */
 struct slice forward_write_head(struct arena *a, const struct http1_target *target,
-                                const struct forward_request *request, enum http_framing framing,
+                                const struct forward_request *rq, enum http_framing framing,
                                 uint64_t length, struct slice upgrade, const char **why);
 
 #endif

@@ -232,6 +232,39 @@ static bool make_operation(struct builder *b, const struct part *p)
     return read_query_names(b, &op->fact) && (map_put(&b->program->operations, p->id, op) || err_set(b->err, "out of memory"));
 }
 
+/* ---- described responses ---- */
+
+static bool make_response(struct builder *b, const struct json *from, struct fact_response *to)
+{
+    const struct json *list = json_get(from, "representations");
+    struct fact_sample *samples = arena_array(b->arena, struct fact_sample, json_count(list) + 1);
+    struct json_iter it = json_iter(list);
+
+    to->status = (int)json_int(json_get(from, "statusCode"), 200);
+    to->samples = samples;
+    while (samples && json_next(&it))
+        samples[to->n++] = (struct fact_sample){ json_str(json_get(it.value, "contentType")), json_str(json_get(it.value, "sample")) };
+    return samples || err_set(b->err, "out of memory");
+}
+
+static bool make_responses(struct builder *b, const struct part *p)
+{
+    struct operation *op = map_get(&b->program->operations, p->id);
+    const struct json *list = json_get(p->properties, "responses");
+    struct json_iter it = json_iter(list);
+
+    if (!op)
+        return true; /* of an API that this gateway does not serve */
+    struct fact_response *responses = arena_array(b->arena, struct fact_response, json_count(list) + 1);
+    if (!responses)
+        return err_set(b->err, "out of memory");
+    op->fact.responses = responses;
+    while (json_next(&it))
+        if (!make_response(b, it.value, &responses[op->fact.n_responses++]))
+            return false;
+    return true;
+}
+
 bool program_make_apis(struct builder *b)
 {
     const struct part *gateway;
@@ -247,6 +280,9 @@ bool program_make_apis(struct builder *b)
     }
     for (const struct part *p = b->parts[PART_OPERATION]; p; p = p->next)
         if (!make_operation(b, p))
+            return false;
+    for (const struct part *p = b->parts[PART_RESPONSES]; p; p = p->next)
+        if (!make_responses(b, p))
             return false;
     return true;
 }

@@ -76,6 +76,16 @@ void artifact_emit(struct tree *t);
 /* The operations of an API out of its specification; reports problems itself. */
 void artifact_emit_openapi(struct tree *t, const struct resource *api);
 
+/* A specification while its operations are written. */
+struct openapi {
+    struct tree *tree;
+    const struct resource *api;
+    const struct json *document;
+};
+/* Follow "$ref" inside the document; NULL when it leads nowhere. */
+const struct json *openapi_resolve(const struct openapi *o, const struct json *value);
+void openapi_emit_responses(const struct openapi *o, struct slice operation_id, const struct json *operation);
+
 /* Add an entity whose properties are the JSON text in `properties`. */
 void artifact_add_entity(struct tree *t, const char *kind, struct slice id, struct slice properties);
 

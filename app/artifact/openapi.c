@@ -11,14 +11,8 @@
 
 static const char *const methods[] = { "get", "put", "post", "delete", "options", "head", "patch", "trace" };
 
-struct importer {
-    struct tree *tree;
-    const struct resource *api;
-    const struct json *document;
-};
-
 /* Follow "$ref": "#/a/b" (RFC 6901 fragment) inside the document; other references give NULL. */
-static const struct json *resolve(const struct importer *im, const struct json *value)
+const struct json *openapi_resolve(const struct openapi *o, const struct json *value)
 {
     for (int hops = 0; hops < REF_HOPS_MAX; hops++) {
         struct slice ref = json_str(json_get(value, "$ref")), part;
@@ -27,7 +21,7 @@ static const struct json *resolve(const struct importer *im, const struct json *
         if (!slice_starts(ref, SLICE("#/")))
             return NULL;
         ref = slice_skip(ref, 2);
-        value = im->document;
+        value = o->document;
         while (slice_cut(&ref, '/', &part))
             value = json_get_slice(value, part);
     }
@@ -68,12 +62,12 @@ static bool template_has(struct slice template, struct slice name)
     return at > 0 && template.p[at - 1] == '{';
 }
 
-static void add_query_parameters(const struct importer *im, const struct json *list, struct buf *template)
+static void add_query_parameters(const struct openapi *o, const struct json *list, struct buf *template)
 {
     struct json_iter it = json_iter(list);
 
     while (json_next(&it)) {
-        const struct json *parameter = resolve(im, it.value);
+        const struct json *parameter = openapi_resolve(o, it.value);
         struct slice name = json_str(json_get(parameter, "name"));
         if (!name.p || !is_required_query(parameter) || template_has(buf_slice(template), name))
             continue;
@@ -83,15 +77,15 @@ static void add_query_parameters(const struct importer *im, const struct json *l
     }
 }
 
-static struct slice url_template(const struct importer *im, struct slice path, const struct json *item,
+static struct slice url_template(const struct openapi *o, struct slice path, const struct json *item,
                                  const struct json *operation)
 {
     struct buf template;
 
-    buf_init(&template, im->tree->arena);
+    buf_init(&template, o->tree->arena);
     buf_put(&template, path);
-    add_query_parameters(im, json_get(operation, "parameters"), &template);
-    add_query_parameters(im, json_get(item, "parameters"), &template);
+    add_query_parameters(o, json_get(operation, "parameters"), &template);
+    add_query_parameters(o, json_get(item, "parameters"), &template);
     return buf_slice(&template);
 }
 
@@ -116,10 +110,10 @@ static void put_operation(struct buf *b, struct slice api, struct slice display,
     buf_putc(b, '}');
 }
 
-static void emit_operation(const struct importer *im, struct slice path, const char *method, const struct json *item,
+static void emit_operation(const struct openapi *o, struct slice path, const char *method, const struct json *item,
                            const struct json *operation)
 {
-    struct arena *a = im->tree->arena;
+    struct arena *a = o->tree->arena;
     struct slice id = json_str(json_get(operation, "operationId")), display = json_str(json_get(operation, "summary"));
     struct buf properties;
 
@@ -128,21 +122,22 @@ static void emit_operation(const struct importer *im, struct slice path, const c
     if (!display.n)
         display = id;
     buf_init(&properties, a);
-    put_operation(&properties, im->api->id, display, method, url_template(im, path, item, operation));
-    artifact_add_entity(im->tree, "operation", arena_printf(a, "%.*s/%.*s", SLICE_ARG(im->api->id), SLICE_ARG(id)),
-                        buf_slice(&properties));
+    put_operation(&properties, o->api->id, display, method, url_template(o, path, item, operation));
+    id = arena_printf(a, "%.*s/%.*s", SLICE_ARG(o->api->id), SLICE_ARG(id));
+    artifact_add_entity(o->tree, "operation", id, buf_slice(&properties));
+    openapi_emit_responses(o, id, operation);
 }
 
-static void emit_paths(const struct importer *im, const struct json *paths)
+static void emit_paths(const struct openapi *o, const struct json *paths)
 {
     struct json_iter it = json_iter(paths);
 
     while (json_next(&it)) {
-        const struct json *item = resolve(im, it.value);
+        const struct json *item = openapi_resolve(o, it.value);
         for (size_t m = 0; m < COUNT_OF(methods); m++) {
             const struct json *operation = json_get(item, methods[m]);
             if (json_type(operation) == JSON_OBJECT)
-                emit_operation(im, it.key, methods[m], item, operation);
+                emit_operation(o, it.key, methods[m], item, operation);
         }
     }
 }
@@ -164,14 +159,14 @@ static const struct json *parse_specification(struct tree *t, const struct resou
 
 void artifact_emit_openapi(struct tree *t, const struct resource *api)
 {
-    struct importer im = { t, api, parse_specification(t, api) };
+    struct openapi o = { t, api, parse_specification(t, api) };
 
-    if (!im.document)
+    if (!o.document)
         return;
-    if (!json_get(im.document, "openapi") && !json_get(im.document, "swagger")) {
+    if (!json_get(o.document, "openapi") && !json_get(o.document, "swagger")) {
         artifact_report(t->out, ARTIFACT_ERROR, api->specification_file, "neither \"openapi\" nor \"swagger\" is given");
         return;
     }
-    emit_paths(&im, json_get(im.document, "paths"));
-    emit_paths(&im, json_get(im.document, "x-ms-paths"));
+    emit_paths(&o, json_get(o.document, "paths"));
+    emit_paths(&o, json_get(o.document, "x-ms-paths"));
 }

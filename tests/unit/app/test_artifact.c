@@ -104,6 +104,26 @@ static void test_openapi(void **state)
     tear_down(&w);
 }
 
+static void test_responses(void **state)
+{
+    struct world w;
+
+    set_up(&w);
+    put(&w, "apis/a/apiInformation.json", api);
+    put(&w, "apis/a/specification.yaml",
+        "openapi: 3.0.0\npaths:\n  /x:\n    get:\n      operationId: g\n      responses:\n        '200':\n          content:\n"
+        "            application/json: {schema: {$ref: '#/components/schemas/T'}}\n            text/plain: {example: hi}\n"
+        "        default: {}\ncomponents:\n  schemas:\n    T:\n      type: object\n      properties:\n        id: {type: integer}\n"
+        "        name: {type: string, example: Ann}\n        self: {$ref: '#/components/schemas/T'}\n"
+        "        tags: {type: array, items: {type: string}}\n");
+    load(&w, NULL, NULL, false);
+    assert_true(w.ok);
+    has(&w, "responses", "a/g", "\"statusCode\":200");
+    has(&w, "responses", "a/g", "\"contentType\":\"text/plain\",\"sample\":\"hi\"");
+    has(&w, "responses", "a/g", "{\\\"id\\\":0,\\\"name\\\":\\\"Ann\\\"");
+    tear_down(&w);
+}
+
 static void test_swagger_json(void **state)
 {
     struct world w;
@@ -276,7 +296,7 @@ static void test_nothing_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_openapi), cmocka_unit_test(test_swagger_json), cmocka_unit_test(test_both_link_layouts),
+        cmocka_unit_test(test_openapi), cmocka_unit_test(test_responses), cmocka_unit_test(test_swagger_json), cmocka_unit_test(test_both_link_layouts),
         cmocka_unit_test(test_one_gateway), cmocka_unit_test(test_overrides), cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_guide_backend), cmocka_unit_test(test_nothing_there),
     };
