@@ -48,6 +48,9 @@ void cli_set_quiet(bool quiet);
 /* The directory of the cache as settings name it (cache.path and its defaults); false: none can be used. */
 bool cli_cache_path(struct cli *c, bool create, const char **path, struct err *err);
 
+/* `keygen --use token`: a secret for gateway tokens in path (0600). */
+int token_keygen(struct cli *c, const char *path);
+
 #define COMMAND(fn, name, state, summary, usage, examples) int cmd_##fn(struct cli *c);
 #include "app/commands.def"
 #undef COMMAND

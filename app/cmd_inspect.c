@@ -1,5 +1,6 @@
 /* inspect: what is cached, read beside a running gateway or without one. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -55,10 +56,8 @@ static bool open_store(struct inspection *x, struct err *err)
            store_open(&options, &x->store, NULL, err) == STORE_OPENED;
 }
 
-static bool load_entities(struct inspection *x, struct err *err)
+static bool parse_entities(struct inspection *x, struct err *err)
 {
-    if (!store_load(x->store, 0, x->arena, &x->generation, err))
-        return false;
     x->entities = arena_array(x->arena, struct entity, x->generation.n);
     if (!x->entities)
         return err_set(err, "out of memory");
@@ -70,6 +69,11 @@ static bool load_entities(struct inspection *x, struct err *err)
         e->properties = json_get(e->json, "properties");
     }
     return true;
+}
+
+static bool load_entities(struct inspection *x, struct err *err)
+{
+    return store_load(x->store, 0, x->arena, &x->generation, err) && parse_entities(x, err);
 }
 
 static const struct entity *find(const struct inspection *x, const char *kind, struct slice id)
@@ -305,6 +309,92 @@ static int inspect_status(struct inspection *x, bool loaded, const struct err *w
     return CLI_DONE;
 }
 
+/* ---- diff ---- */
+
+static int by_kind_and_id(const void *a, const void *b)
+{
+    const struct entity *x = a, *y = b;
+    int order = slice_cmp(x->kind, y->kind);
+
+    return order ? order : slice_cmp(x->id, y->id);
+}
+
+/* The entities of a generation named as people do, sorted. */
+static bool load_side(struct inspection *x, const char *name, struct inspection *side, struct err *err)
+{
+    int64_t gen;
+
+    *side = *x;
+    if (!store_find(x->store, slice_from(name), &gen, err) || !store_load(x->store, gen, x->arena, &side->generation, err) ||
+        !parse_entities(side, err))
+        return false;
+    if (side->generation.n)
+        qsort(side->entities, side->generation.n, sizeof *side->entities, by_kind_and_id);
+    return true;
+}
+
+static void put_difference(struct inspection *x, char mark, const struct entity *e, unsigned *n)
+{
+    if (x->cli->json) {
+        buf_puts(&x->out, *n ? ",{\"change\":" : "{\"change\":");
+        buf_puts(&x->out, mark == '+' ? "\"added\"" : mark == '-' ? "\"removed\"" : "\"changed\"");
+        buf_puts(&x->out, ",\"kind\":");
+        buf_put_json(&x->out, e->kind);
+        buf_puts(&x->out, ",\"id\":");
+        buf_put_json(&x->out, e->id);
+        buf_putc(&x->out, '}');
+    } else {
+        buf_printf(&x->out, "%c %.*s\t%.*s\n", mark, SLICE_ARG(e->kind), SLICE_ARG(e->id));
+    }
+    ++*n;
+}
+
+static bool same_properties(struct inspection *x, const struct entity *a, const struct entity *b)
+{
+    struct buf one, other;
+
+    buf_init(&one, x->arena);
+    buf_init(&other, x->arena);
+    json_write(&one, a->properties);
+    json_write(&other, b->properties);
+    return slice_eq(buf_slice(&one), buf_slice(&other));
+}
+
+static unsigned put_differences(struct inspection *x, const struct inspection *a, const struct inspection *b)
+{
+    size_t i = 0, j = 0;
+    unsigned n = 0;
+
+    while (i < a->generation.n || j < b->generation.n) {
+        int order = i == a->generation.n ? 1 : j == b->generation.n ? -1 : by_kind_and_id(&a->entities[i], &b->entities[j]);
+        if (order < 0)
+            put_difference(x, '-', &a->entities[i++], &n);
+        else if (order > 0)
+            put_difference(x, '+', &b->entities[j++], &n);
+        else if (same_properties(x, &a->entities[i++], &b->entities[j++]))
+            continue;
+        else
+            put_difference(x, '~', &b->entities[j - 1], &n);
+    }
+    return n;
+}
+
+static int inspect_diff(struct inspection *x)
+{
+    const char *from = x->cli->n_args > 1 ? x->cli->args[1] : "previous", *to = x->cli->n_args > 2 ? x->cli->args[2] : "active";
+    struct inspection a, b;
+    struct err err;
+
+    if (!load_side(x, from, &a, &err) || !load_side(x, to, &b, &err))
+        return cli_fail(CLI_NO, "inspect diff: %s", err.text);
+    if (x->cli->json)
+        buf_putc(&x->out, '[');
+    unsigned n = put_differences(x, &a, &b);
+    if (x->cli->json)
+        buf_puts(&x->out, "]\n");
+    return n ? CLI_NO : CLI_DONE;
+}
+
 static int inspect_subject(struct inspection *x, const char *subject)
 {
     char **args = x->cli->args;
@@ -331,6 +421,8 @@ static int inspect(struct inspection *x)
 
     if (strcmp(subject, "generations") == 0)
         return inspect_generations(x);
+    if (strcmp(subject, "diff") == 0)
+        return inspect_diff(x);
     bool loaded = load_entities(x, &err);
     if (strcmp(subject, "status") == 0)
         return inspect_status(x, loaded, &err);

@@ -20,7 +20,7 @@ int cmd_keygen(struct cli *c)
     if (!out)
         return cli_fail(CLI_USAGE, "keygen: --out FILE is missing");
     if (use && strcmp(use, "token") == 0)
-        return cli_fail(CLI_USAGE, "keygen: --use token is not built yet");
+        return token_keygen(c, out);
     if (use && strcmp(use, "sign") != 0)
         return cli_fail(CLI_USAGE, "keygen: --use: %s: give sign or token", use);
     if (!sync_keygen(out, fingerprint, &err))
