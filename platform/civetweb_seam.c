@@ -156,9 +156,13 @@ static bool bear(struct seam *w, struct thread *t, const char *name)
     return true;
 }
 
-/* One more slot for a waiting head: a worker that civetweb holds idle takes it, or a new one. */
+/* Heads are ready and nobody is idle: one more slot, for a worker that civetweb holds idle or a new one. Only a few
+ * come at a time, and each that takes a head asks for the next: a burst that a handful can serve, one head after the
+ * other, does not bear hundreds. */
 static void need_worker(struct seam *w)
 {
+    if (w->accepts_due > w->born / 8)
+        return;
     if (w->accepts_due >= w->in_accept) {
         if (w->born == w->workers || !bear(w, &w->threads[w->born], "worker"))
             return; /* the head waits for the next worker that ends its request */
@@ -244,8 +248,11 @@ static bool await_head(struct seam *w, struct slot *slot)
         if (w->stopping)
             return false;
         slot->conn = pop_ready(w);
-        if (slot->conn)
+        if (slot->conn) {
+            if (w->ready.first)
+                need_worker(w);
             return true;
+        }
         if (!slot->idle)
             push_idle(w, slot);
         (void)fiber_wait(&wait, 1, UINT64_MAX);
