@@ -59,7 +59,7 @@ enum block_result {
 };
 
 /* Add bytes at the end. */
-enum block_result block_chain_add(struct block_chain *c, const void *p, size_t n) WARN_UNUSED;
+enum block_result block_chain_add(struct block_chain *c, const void *from, size_t n) WARN_UNUSED;
 /* Room at the end of the chain to read into: sets *p and *n (> 0); what was filled is then reported to
  * block_chain_filled. */
 enum block_result block_chain_room(struct block_chain *c, char **p, size_t *n) WARN_UNUSED;

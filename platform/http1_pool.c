@@ -200,18 +200,15 @@ struct http1_conn *http1_pool_take(const struct http1_target *t)
 {
     struct http1_peer *p = find_peer(t);
 
-    while (p && p->idle) {
-        struct http1_conn *c = p->idle;
-        bool last = p->idle_count + p->active_count == 1;
+    for (struct http1_conn *c = p ? p->idle : NULL, *older; c; c = older) {
+        older = c->older;
         if (fiber_now() < c->idle_until) {
             unlink_idle(c);
-            p->active_count++;
+            c->peer->active_count++;
             http1_pool_counts.active++;
             return c;
         }
-        close_idle(c);
-        if (last)
-            return NULL;
+        close_idle(c); /* the last one takes p along */
     }
     return NULL;
 }
