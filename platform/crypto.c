@@ -1,8 +1,9 @@
 /* Hashes, keys, signatures and certificates on mbedTLS.
  *
- * 1. Hashes and MACs are computed by the low-level functions with the state on the stack: they allocate nothing,
- *    so the request path may use them. mbedtls_md_* would allocate its contexts.
- * 2. Random bytes come from getrandom: no state of ours, so no lock and nothing to reseed after a fork.
+ * 1. Hashes and MACs are computed by the low-level functions with the state on the stack: they
+ *    allocate nothing, so the request path may use them. mbedtls_md_* would allocate its contexts.
+ * 2. Random bytes come from getrandom: no state of ours, so no lock and nothing to reseed after a
+ *    fork.
  * 3. No PSA: its key slots are process-wide and locked; a key here belongs to whoever holds it.
  * 4. Private key material that we copy is wiped before it is freed. */
 #include "platform/crypto.h"
@@ -142,7 +143,8 @@ static void hash_end(struct hash_state *s, enum crypto_hash h, uint8_t *out)
 size_t crypto_hash_size(enum crypto_hash h)
 {
     static const uint8_t sizes[] = {
-        [CRYPTO_MD5] = 16, [CRYPTO_SHA1] = 20, [CRYPTO_SHA256] = 32, [CRYPTO_SHA384] = 48, [CRYPTO_SHA512] = 64,
+        [CRYPTO_MD5] = 16,    [CRYPTO_SHA1] = 20,   [CRYPTO_SHA256] = 32,
+        [CRYPTO_SHA384] = 48, [CRYPTO_SHA512] = 64,
     };
     return sizes[h];
 }
@@ -184,7 +186,8 @@ void crypto_hmac(enum crypto_hash h, struct slice key, struct slice data, uint8_
     mbedtls_platform_zeroize(&s, sizeof s);
 }
 
-_Static_assert(sizeof(struct hash_state) <= sizeof(struct crypto_sha256_ctx), "the state fits its place");
+_Static_assert(sizeof(struct hash_state) <= sizeof(struct crypto_sha256_ctx),
+               "the state fits its place");
 
 void crypto_sha256_begin(struct crypto_sha256_ctx *c)
 {
@@ -267,7 +270,8 @@ bool crypto_key_generate(struct crypto_key **out, struct err *err)
     k->is_private = true;
     int code = mbedtls_pk_setup(&k->pk, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
     if (!code)
-        code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(k->pk), crypto_random_source, NULL);
+        code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(k->pk),
+                                   crypto_random_source, NULL);
     if (code) {
         crypto_key_free(k);
         return crypto_library_error(err, "key: generate", code);
@@ -282,7 +286,8 @@ static bool find_alg(struct crypto_key *k, struct err *err)
     if (mbedtls_pk_get_type(&k->pk) == MBEDTLS_PK_RSA) {
         size_t bits = mbedtls_pk_get_bitlen(&k->pk);
         if (bits < RSA_BITS_MIN)
-            return err_set(err, "key: RSA with %zu bits: at least %d are needed", bits, RSA_BITS_MIN);
+            return err_set(err, "key: RSA with %zu bits: at least %d are needed", bits,
+                           RSA_BITS_MIN);
         k->alg = RSA_PSS;
         return true;
     }
@@ -293,7 +298,8 @@ static bool find_alg(struct crypto_key *k, struct err *err)
     if (curve == MBEDTLS_ECP_DP_SECP256R1 || curve == MBEDTLS_ECP_DP_SECP384R1)
         return true;
     const mbedtls_ecp_curve_info *info = mbedtls_ecp_curve_info_from_grp_id(curve);
-    return err_set(err, "key: curve %s: only P-256 and P-384 are known", info ? info->name : "unknown");
+    return err_set(err, "key: curve %s: only P-256 and P-384 are known",
+                   info ? info->name : "unknown");
 }
 
 unsigned char *crypto_copy_text(struct slice text, size_t *n)
@@ -378,7 +384,8 @@ const char *crypto_key_alg(const struct crypto_key *k)
     return algs[k->alg].name;
 }
 
-static bool key_pem(const struct crypto_key *k, int (*write)(const mbedtls_pk_context *, unsigned char *, size_t),
+static bool key_pem(const struct crypto_key *k,
+                    int (*write)(const mbedtls_pk_context *, unsigned char *, size_t),
                     struct arena *a, struct slice *pem, struct err *err)
 {
     unsigned char text[KEY_TEXT_MAX];
@@ -392,19 +399,22 @@ static bool key_pem(const struct crypto_key *k, int (*write)(const mbedtls_pk_co
     return pem->n ? true : err_set(err, "key: no memory");
 }
 
-bool crypto_key_private_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err)
+bool crypto_key_private_pem(const struct crypto_key *k, struct arena *a, struct slice *pem,
+                            struct err *err)
 {
     if (!k->is_private)
         return err_set(err, "key: has no private part");
     return key_pem(k, mbedtls_pk_write_key_pem, a, pem, err);
 }
 
-bool crypto_key_public_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err)
+bool crypto_key_public_pem(const struct crypto_key *k, struct arena *a, struct slice *pem,
+                           struct err *err)
 {
     return key_pem(k, mbedtls_pk_write_pubkey_pem, a, pem, err);
 }
 
-bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct slice *der, struct err *err)
+bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct slice *der,
+                           struct err *err)
 {
     unsigned char text[KEY_TEXT_MAX];
     int n = mbedtls_pk_write_pubkey_der(&k->pk, text, sizeof text); /* at the end of text */
@@ -417,7 +427,8 @@ bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct s
 
 /* ---- signatures ---- */
 
-bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a, struct slice *signature, struct err *err)
+bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a,
+                 struct slice *signature, struct err *err)
 {
     uint8_t digest[CRYPTO_HASH_MAX];
     unsigned char sig[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
@@ -426,10 +437,12 @@ bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a,
     if (!k->is_private)
         return err_set(err, "sign: the key has no private part");
     crypto_hash(algs[k->alg].hash, data, digest);
-    /* RSA: the salt is as long as the hash (mbedtls_pk_sign_ext). ECDSA: nonce of RFC 6979, by the library's configuration. */
-    int code = mbedtls_pk_sign_ext(k->alg == RSA_PSS ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, pk_of(k),
-                                   algs[k->alg].md, digest, crypto_hash_size(algs[k->alg].hash), sig, sizeof sig, &n,
-                                   crypto_random_source, NULL);
+    /* RSA: the salt is as long as the hash (mbedtls_pk_sign_ext). ECDSA: nonce of RFC 6979, by the
+     * library's configuration. */
+    int code =
+        mbedtls_pk_sign_ext(k->alg == RSA_PSS ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, pk_of(k),
+                            algs[k->alg].md, digest, crypto_hash_size(algs[k->alg].hash), sig,
+                            sizeof sig, &n, crypto_random_source, NULL);
     if (code)
         return crypto_library_error(err, "sign", code);
     *signature = arena_copy(a, slice_of(sig, n));
@@ -440,12 +453,14 @@ bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice s
 {
     uint8_t digest[CRYPTO_HASH_MAX];
     size_t size = crypto_hash_size(algs[k->alg].hash);
-    const mbedtls_pk_rsassa_pss_options pss = { .mgf1_hash_id = algs[k->alg].md, .expected_salt_len = (int)size };
+    const mbedtls_pk_rsassa_pss_options pss = { .mgf1_hash_id = algs[k->alg].md,
+                                                .expected_salt_len = (int)size };
     bool rsa = k->alg == RSA_PSS;
 
     crypto_hash(algs[k->alg].hash, data, digest);
-    return mbedtls_pk_verify_ext(rsa ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, rsa ? &pss : NULL, pk_of(k),
-                                 algs[k->alg].md, digest, size, (const unsigned char *)signature.p, signature.n) == 0;
+    return mbedtls_pk_verify_ext(rsa ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, rsa ? &pss : NULL,
+                                 pk_of(k), algs[k->alg].md, digest, size,
+                                 (const unsigned char *)signature.p, signature.n) == 0;
 }
 
 /* ---- certificates ---- */
@@ -467,7 +482,8 @@ static bool fill_san(struct san *san, struct slice name, struct err *err)
     mbedtls_x509_subject_alternative_name *node = &san->entry.node;
 
     if (name.n == 0 || name.n >= sizeof text)
-        return err_set(err, "certificate: name \"%.*s\": not 1 to 255 bytes", SLICE_ARG(slice_first(name, 80)));
+        return err_set(err, "certificate: name \"%.*s\": not 1 to 255 bytes",
+                       SLICE_ARG(slice_first(name, 80)));
     memcpy(text, name.p, name.n);
     text[name.n] = 0;
     bool v4 = inet_pton(AF_INET, text, san->address) == 1;
@@ -478,7 +494,8 @@ static bool fill_san(struct san *san, struct slice name, struct err *err)
     }
     for (size_t i = 0; i < name.n; i++)
         if (!ascii_is_alpha(text[i]) && !ascii_is_digit(text[i]) && !strchr("-._*", text[i]))
-            return err_set(err, "certificate: name \"%s\": neither a host name nor an address", text);
+            return err_set(err, "certificate: name \"%s\": neither a host name nor an address",
+                           text);
     node->type = MBEDTLS_X509_SAN_DNS_NAME;
     node->san.unstructured_name = (mbedtls_x509_buf){ .p = (unsigned char *)name.p, .len = name.n };
     return true;
@@ -536,10 +553,12 @@ static int set_names(mbedtls_x509write_cert *w, struct slice common, const struc
     return mbedtls_x509write_crt_set_subject_alternative_name(w, &sans->entry);
 }
 
-/* Key identifiers, and what a server's leaf certificate is for: Apple's clients want the extended usage. */
+/* Key identifiers, and what a server's leaf certificate is for: Apple's clients want the extended
+ * usage. */
 static int set_extensions(mbedtls_x509write_cert *w)
 {
-    mbedtls_asn1_sequence server = { .buf = { .tag = MBEDTLS_ASN1_OID, .len = MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
+    mbedtls_asn1_sequence server = { .buf = { .tag = MBEDTLS_ASN1_OID,
+                                              .len = MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
                                               .p = (unsigned char *)MBEDTLS_OID_SERVER_AUTH } };
     int code;
 
@@ -551,8 +570,8 @@ static int set_extensions(mbedtls_x509write_cert *w)
     return mbedtls_x509write_crt_set_ext_key_usage(w, &server);
 }
 
-static bool write_certificate(struct crypto_key *k, struct slice common, const struct san *sans, unsigned days,
-                              struct arena *a, struct slice *pem, struct err *err)
+static bool write_certificate(struct crypto_key *k, struct slice common, const struct san *sans,
+                              unsigned days, struct arena *a, struct slice *pem, struct err *err)
 {
     mbedtls_x509write_cert w;
     unsigned char text[CERTIFICATE_TEXT_MAX];
@@ -563,8 +582,8 @@ static bool write_certificate(struct crypto_key *k, struct slice common, const s
     mbedtls_x509write_crt_set_md_alg(&w, MBEDTLS_MD_SHA256);
     mbedtls_x509write_crt_set_subject_key(&w, &k->pk);
     mbedtls_x509write_crt_set_issuer_key(&w, &k->pk);
-    if ((code = set_serial(&w)) == 0 && (code = set_validity(&w, days)) == 0 && (code = set_names(&w, common, sans)) == 0 &&
-        (code = set_extensions(&w)) == 0)
+    if ((code = set_serial(&w)) == 0 && (code = set_validity(&w, days)) == 0 &&
+        (code = set_names(&w, common, sans)) == 0 && (code = set_extensions(&w)) == 0)
         code = mbedtls_x509write_crt_pem(&w, text, sizeof text, crypto_random_source, NULL);
     mbedtls_x509write_crt_free(&w);
     if (code)

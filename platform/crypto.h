@@ -1,4 +1,4 @@
-/* Hashes, MACs, signatures, keys, random bytes, base64: mbedTLS behind our own names. One of its two files. */
+/* Hashes, MACs, signatures, keys, random bytes, base64: mbedTLS behind our own names. */
 #ifndef PLATFORM_CRYPTO_H
 #define PLATFORM_CRYPTO_H
 
@@ -34,34 +34,39 @@ void crypto_random(void *out, size_t n);
 
 /* Lower-case hex; out has 2*n bytes, no terminator. */
 void crypto_hex(const uint8_t *p, size_t n, char *out);
-/* RFC 4648 base64 (4) and base64url without padding (5). Results in the arena; decode: p == NULL on bad input.
- * base64 may hold white space between its digits, as .NET and MIME allow; base64url may not. */
+/* RFC 4648 base64 (4) and base64url without padding (5). Results in the arena; decode: p == NULL on
+ * bad input. base64 may hold white space, as .NET and MIME allow; base64url may not. */
 struct slice crypto_base64(struct arena *a, struct slice data);
 struct slice crypto_base64url(struct arena *a, struct slice data);
 struct slice crypto_base64_decode(struct arena *a, struct slice text);
 struct slice crypto_base64url_decode(struct arena *a, struct slice text);
 
-/* ---- signature keys; each of these calls takes up to some milliseconds: never on a carrier ---- */
+/* ---- signature keys; each of these calls may take milliseconds: never on a carrier ---- */
 /* Algorithms of sync.md (d2): "ecdsa-p256-sha256", "ecdsa-p384-sha384", "rsa-pss-sha256". */
 struct crypto_key; /* a public key, or a pair */
 /* A new P-256 pair. */
 bool crypto_key_generate(struct crypto_key **out, struct err *err);
 /* PEM of the pair (PKCS#8 or SEC1) / of the public part (SubjectPublicKeyInfo). */
-bool crypto_key_private_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err);
-bool crypto_key_public_pem(const struct crypto_key *k, struct arena *a, struct slice *pem, struct err *err);
+bool crypto_key_private_pem(const struct crypto_key *k, struct arena *a, struct slice *pem,
+                            struct err *err);
+bool crypto_key_public_pem(const struct crypto_key *k, struct arena *a, struct slice *pem,
+                           struct err *err);
 /* DER SubjectPublicKeyInfo. */
-bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct slice *der, struct err *err);
+bool crypto_key_public_der(const struct crypto_key *k, struct arena *a, struct slice *der,
+                           struct err *err);
 /* Read a PEM or DER key, private or public. */
 bool crypto_key_read(struct crypto_key **out, struct slice pem_or_der, struct err *err);
 bool crypto_key_is_private(const struct crypto_key *k);
 const char *crypto_key_alg(const struct crypto_key *k);
 void crypto_key_free(struct crypto_key *k);
 /* DER signature over the bytes by the key's algorithm (deterministic ECDSA, RFC 6979). */
-bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a, struct slice *signature, struct err *err);
+bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a,
+                 struct slice *signature, struct err *err);
 bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice signature);
 
 /* ---- certificates ---- */
-/* A self-signed P-256 certificate for the given names (DNS names and addresses), valid from now - 1 day for days. */
+/* A self-signed P-256 certificate for the given names (DNS names and addresses), valid from now - 1
+ * day for days. */
 bool crypto_self_signed(struct arena *a, const struct slice *names, size_t n, unsigned days,
                         struct slice *certificate_pem, struct slice *key_pem, struct err *err);
 

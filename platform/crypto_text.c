@@ -110,8 +110,9 @@ static int count_padding(struct slice text)
     return n;
 }
 
-/* The last group of two or three sextets. Bits beyond the last byte must be zero in base64url, where the text of a
- * signature must not have a second form; in base64 they are ignored, as .NET does. */
+/* The last group of two or three sextets. Bits beyond the last byte must be zero in base64url,
+ * where the text of a signature must not have a second form; in base64 they are ignored, as .NET
+ * does. */
 static bool decode_tail(struct decoder *d, bool url)
 {
     switch (d->sextets) {

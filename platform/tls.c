@@ -1,20 +1,25 @@
 /* TLS on mbedTLS. Must never block a carrier, nor switch fibers inside the library.
  *
- * 1. A handshake is a loop of the fiber: step on the helper pool (mbedtls_ssl_handshake over memory buffers), flush what
- *    it wrote, feed what came. The helper touches struct tls and nothing of the carrier's.
- * 2. After the handshake records are read and written on the carrier. The library's callbacks never wait: they answer
- *    WANT_READ and WANT_WRITE, and the fiber waits outside of it.
- * 3. No ciphertext is left in the carrier's read-ahead buffer when recv returns. The callback reads at most as much as
- *    the caller has room for, less what the library holds of a record (in_left): that much ciphertext cannot fill
- *    the room, so the library asks on until all of it is its own, the tail of a cut record in its input buffer, which
- *    belongs to the connection. A record larger than the room is read to its exact end.
- * 4. What a peer sent together with the end of its handshake (`ahead`) belongs to the connection and is read first.
- * 5. The library never learns that the socket is full: a record that it did not take whole counts as sent, its rest is
- *    kept in the library's output buffer by us (io.rest), and nothing is written before that is out. Else a read that
- *    meets a ticket would want to write first, and a flush in there would let the record be encrypted twice. The
- *    caller learns of a record's content (`under_way`) when the last byte is out.
- * 6. One configuration serves all connections of a certificate (tls_server) or a trust store; both are immutable then and
- *    counted by atomic references. Ticket keys are the process's, so that sessions outlive a change of certificate.
+ * 1. A handshake is a loop of the fiber: step on the helper pool (mbedtls_ssl_handshake over memory
+ *    buffers), flush what it wrote, feed what came. The helper touches struct tls and nothing of
+ *    the carrier's.
+ * 2. After the handshake records are read and written on the carrier. The library's callbacks never
+ *    wait: they answer WANT_READ and WANT_WRITE, and the fiber waits outside of it.
+ * 3. No ciphertext is left in the carrier's read-ahead buffer when recv returns. The callback reads
+ *    at most as much as the caller has room for, less what the library holds of a record (in_left):
+ *    that much ciphertext cannot fill the room, so the library asks on until all of it is its own,
+ *    the tail of a cut record in its input buffer, which belongs to the connection. A record larger
+ *    than the room is read to its exact end.
+ * 4. What a peer sent together with the end of its handshake (`ahead`) belongs to the connection
+ *    and is read first.
+ * 5. The library never learns that the socket is full: a record that it did not take whole counts
+ *    as sent, its rest is kept in the library's output buffer by us (io.rest), and nothing is
+ *    written before that is out. Else a read that meets a ticket would want to write first, and a
+ *    flush in there would let the record be encrypted twice. The caller learns of a record's
+ *    content (`under_way`) when the last byte is out.
+ * 6. One configuration serves all connections of a certificate (tls_server) or a trust store; both
+ *    are immutable then and counted by atomic references. Ticket keys are the process's, so that
+ *    sessions outlive a change of certificate.
  * 7. Nothing is allocated per record. */
 #include "platform/tls.h"
 
@@ -41,7 +46,7 @@
 #include "platform/tls_int.h"
 
 #define TICKET_LIFETIME_S 86400
-/* Our certificates must fit one handshake message with its header and per-certificate extensions. */
+/* Our certificates must fit one handshake message with its header and the extensions of each. */
 #define CHAIN_MAX_BYTES (MBEDTLS_SSL_OUT_CONTENT_LEN - 64)
 _Static_assert(TLS_CONTENT_MAX == MBEDTLS_SSL_OUT_CONTENT_LEN, "one size of records sent");
 
@@ -52,7 +57,7 @@ static const char *const alpn[] = { "http/1.1", NULL };
 static mbedtls_ssl_ticket_context tickets;
 static struct tls_trust *no_trust;
 static _Atomic bool clock_unset;
-static _Atomic uint64_t server_full, server_resumed, client_full, client_resumed, failed;
+static _Atomic uint64_t handshakes[2][2], failed; /* [server][resumed] */
 static _Atomic size_t connection_bytes;
 
 bool tls_global_init(struct err *err)
@@ -64,7 +69,8 @@ bool tls_global_init(struct err *err)
     if (psa_crypto_init() != PSA_SUCCESS)
         return err_set(err, "TLS: no random source");
     mbedtls_ssl_ticket_init(&tickets);
-    int code = mbedtls_ssl_ticket_setup(&tickets, crypto_random_source, NULL, MBEDTLS_CIPHER_AES_256_GCM, TICKET_LIFETIME_S);
+    int code = mbedtls_ssl_ticket_setup(&tickets, crypto_random_source, NULL,
+                                        MBEDTLS_CIPHER_AES_256_GCM, TICKET_LIFETIME_S);
     if (code)
         return crypto_library_error(err, "TLS: tickets", code);
     done = tls_trust_new(&no_trust, err);
@@ -83,14 +89,18 @@ size_t tls_connection_bytes(void)
 
 struct tls_counts tls_counts(void)
 {
-    return (struct tls_counts){ server_full, server_resumed, client_full, client_resumed, failed };
+    return (struct tls_counts){
+        .server_full = handshakes[1][0], .server_resumed = handshakes[1][1],
+        .client_full = handshakes[0][0], .client_resumed = handshakes[0][1], .failed = failed,
+    };
 }
 
 /* ---- certificates ---- */
 
 static void date_text(const mbedtls_x509_time *t, char out[16])
 {
-    snprintf(out, 16, "%04u-%02u-%02u", (unsigned)t->year % 10000, (unsigned)t->mon % 100, (unsigned)t->day % 100);
+    snprintf(out, 16, "%04u-%02u-%02u", (unsigned)t->year % 10000, (unsigned)t->mon % 100,
+             (unsigned)t->day % 100);
 }
 
 static void name_text(const mbedtls_x509_name *name, char *out, size_t cap)
@@ -154,8 +164,8 @@ static bool read_chain(struct tls_server *t, struct slice pem, struct err *err)
     for (const mbedtls_x509_crt *c = &t->chain; c; c = c->next)
         bytes += c->raw.len + 5;
     if (bytes > CHAIN_MAX_BYTES)
-        return err_set(err, "certificate: the chain has %zu bytes, more than the %d that fit one message: "
-                            "leave the root out", bytes, CHAIN_MAX_BYTES);
+        return err_set(err, "certificate: the chain has %zu bytes, more than the %d that fit one "
+                            "message: leave the root out", bytes, CHAIN_MAX_BYTES);
     return true;
 }
 
@@ -184,13 +194,15 @@ static int parse_ticket(void *ctx, mbedtls_ssl_session *session, unsigned char *
 
 static int configure(mbedtls_ssl_config *conf, int endpoint)
 {
-    int code = mbedtls_ssl_config_defaults(conf, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+    int code = mbedtls_ssl_config_defaults(conf, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                           MBEDTLS_SSL_PRESET_DEFAULT);
 
     if (code)
         return code;
     mbedtls_ssl_conf_rng(conf, crypto_random_source, NULL);
     mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
-    mbedtls_ssl_conf_tls13_key_exchange_modes(conf, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ALL);
+    mbedtls_ssl_conf_tls13_key_exchange_modes(conf,
+                                              MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ALL);
     return mbedtls_ssl_conf_alpn_protocols(conf, (const char **)alpn);
 }
 
@@ -208,7 +220,8 @@ static bool configure_server(struct tls_server *t, struct err *err)
     return true;
 }
 
-bool tls_server_open(struct tls_server **out, struct slice certificate_pem, struct slice key_pem, struct err *err)
+bool tls_server_open(struct tls_server **out, struct slice certificate_pem, struct slice key_pem,
+                     struct err *err)
 {
     struct tls_server *t = calloc(1, sizeof *t);
 
@@ -219,7 +232,8 @@ bool tls_server_open(struct tls_server **out, struct slice certificate_pem, stru
     mbedtls_ssl_config_init(&t->conf);
     mbedtls_x509_crt_init(&t->chain);
     mbedtls_pk_init(&t->key);
-    if (!read_chain(t, certificate_pem, err) || !read_server_key(t, key_pem, err) || !configure_server(t, err)) {
+    if (!read_chain(t, certificate_pem, err) || !read_server_key(t, key_pem, err) ||
+        !configure_server(t, err)) {
         tls_server_unref(t);
         return false;
     }
@@ -265,7 +279,8 @@ static int configure_client(mbedtls_ssl_config *conf, mbedtls_x509_crt *chain, i
 
     mbedtls_ssl_conf_authmode(conf, authmode);
     mbedtls_ssl_conf_ca_chain(conf, chain, NULL);
-    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
     return code;
 }
 
@@ -300,7 +315,7 @@ static bool is_known(const struct tls_trust *t, const mbedtls_x509_crt *crt)
     return false;
 }
 
-/* Directories of CA certificates hold each of them several times, by name, by hash and in one large file. */
+/* Directories of CA certificates hold each of them several times: by name, by hash, in one file. */
 int tls_trust_text(struct tls_trust *t, struct slice text)
 {
     mbedtls_x509_crt read;
@@ -348,19 +363,6 @@ static void forgive_future(uint32_t *flags)
         *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
 }
 
-static int check_future(void *unused, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
-{
-    (void)unused, (void)crt, (void)depth;
-    forgive_future(flags);
-    return 0;
-}
-
-void tls_trust_apply(struct tls_trust *t, void *mbedtls_ssl_config_ptr)
-{
-    mbedtls_ssl_conf_ca_chain(mbedtls_ssl_config_ptr, &t->chain, NULL);
-    mbedtls_ssl_conf_verify(mbedtls_ssl_config_ptr, check_future, NULL);
-}
-
 /* ---- connections ---- */
 
 /* What only the handshake needs. */
@@ -372,7 +374,7 @@ struct handshake {
     bool offered;  /* a session, by the client */
     bool resumed;  /* client: until a certificate is shown */
     int code;
-    char why[400]; /* what is wrong with the certificate */
+    struct tls_note note;
 };
 
 struct tls {
@@ -389,7 +391,9 @@ static int record_recv(void *ctx, unsigned char *buf, size_t n)
     struct tls *t = ctx;
     int got = tls_io_recv(&t->link.io, buf, n, t->ssl.MBEDTLS_PRIVATE(in_left));
 
-    return got >= 0 ? got : got == TLS_IO_WAIT ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_NET_RECV_FAILED;
+    if (got >= 0)
+        return got;
+    return got == TLS_IO_WAIT ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_NET_RECV_FAILED;
 }
 
 static int record_send(void *ctx, const unsigned char *buf, size_t n)
@@ -429,7 +433,8 @@ static void put_session(struct tls *t, const mbedtls_ssl_session *session)
 {
     size_t n = 0;
 
-    if (mbedtls_ssl_session_save(session, NULL, 0, &n) != MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL || n > TLS_CACHE_SESSION_MAX)
+    if (mbedtls_ssl_session_save(session, NULL, 0, &n) != MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL ||
+        n > TLS_CACHE_SESSION_MAX)
         return;
     unsigned char *text = malloc(n);
     if (text && mbedtls_ssl_session_save(session, text, n, &n) == 0)
@@ -458,7 +463,8 @@ static void offer_session(struct tls *t)
     if (!text)
         return;
     mbedtls_ssl_session_init(&session);
-    t->hs->offered = mbedtls_ssl_session_load(&session, text, n) == 0 && mbedtls_ssl_set_session(&t->ssl, &session) == 0;
+    t->hs->offered = mbedtls_ssl_session_load(&session, text, n) == 0 &&
+                     mbedtls_ssl_set_session(&t->ssl, &session) == 0;
     mbedtls_ssl_session_free(&session);
     explicit_bzero(text, n);
     free(text);
@@ -547,16 +553,19 @@ static bool has_address(const mbedtls_x509_crt *crt, const struct handshake *hs)
 {
     for (const mbedtls_x509_sequence *name = &crt->subject_alt_names; name; name = name->next)
         if ((name->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS &&
-            name->buf.len == hs->address_bytes && memcmp(name->buf.p, hs->address, name->buf.len) == 0)
+            name->buf.len == hs->address_bytes &&
+            memcmp(name->buf.p, hs->address, name->buf.len) == 0)
             return true;
     return false;
 }
 
 static void names_text(const mbedtls_x509_crt *crt, char *out, size_t cap)
 {
-    for (const mbedtls_x509_sequence *name = &crt->subject_alt_names; name && name->buf.p; name = name->next) {
+    for (const mbedtls_x509_sequence *name = &crt->subject_alt_names; name && name->buf.p;
+         name = name->next) {
         int tag = name->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
-        bool address = tag == MBEDTLS_X509_SAN_IP_ADDRESS && (name->buf.len == 4 || name->buf.len == 16);
+        bool address =
+            tag == MBEDTLS_X509_SAN_IP_ADDRESS && (name->buf.len == 4 || name->buf.len == 16);
         if (address || tag == MBEDTLS_X509_SAN_DNS_NAME)
             tls_add_name(out, cap, slice_of(name->buf.p, name->buf.len), address);
     }
@@ -564,10 +573,10 @@ static void names_text(const mbedtls_x509_crt *crt, char *out, size_t cap)
         name_text(&crt->subject, out, cap);
 }
 
-static void explain(struct handshake *hs, const mbedtls_x509_crt *crt, uint32_t flags)
+static void explain(struct tls_note *note, const mbedtls_x509_crt *crt, uint32_t flags)
 {
     char subject[96], issuer[96], date[16] = "", names[128] = "", other[160] = "";
-    struct tls_flaw flaw = { TLS_FLAW_OTHER, subject, issuer, date, names, hs->options.name, other };
+    struct tls_flaw flaw = { TLS_FLAW_OTHER, subject, issuer, date, names, note->name, other };
 
     name_text(&crt->subject, subject, sizeof subject);
     name_text(&crt->issuer, issuer, sizeof issuer);
@@ -582,7 +591,7 @@ static void explain(struct handshake *hs, const mbedtls_x509_crt *crt, uint32_t 
     } else if (mbedtls_x509_crt_verify_info(other, sizeof other, "", flags) > 0) {
         other[strcspn(other, "\n")] = 0;
     }
-    tls_explain_flaw(hs->why, sizeof hs->why, &flaw);
+    tls_explain_flaw(note->why, sizeof note->why, &flaw);
 }
 
 /* Called from the CA down to the server's certificate (depth 0), on the helper. */
@@ -599,8 +608,23 @@ static int check_certificate(void *arg, mbedtls_x509_crt *crt, int depth, uint32
     if (hs->options.skip_chain)
         *flags &= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     if (*flags)
-        explain(hs, crt, *flags);
+        explain(&hs->note, crt, *flags);
     return *flags && hs->options.skip_chain ? MBEDTLS_ERR_X509_FATAL_ERROR : 0;
+}
+
+static int check_for_curl(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+    (void)depth;
+    forgive_future(flags);
+    if (*flags)
+        explain(arg, crt, *flags);
+    return 0;
+}
+
+void tls_trust_apply(struct tls_trust *t, void *mbedtls_ssl_config_ptr, struct tls_note *note)
+{
+    mbedtls_ssl_conf_ca_chain(mbedtls_ssl_config_ptr, &t->chain, NULL);
+    mbedtls_ssl_conf_verify(mbedtls_ssl_config_ptr, check_for_curl, note);
 }
 
 /* ---- handshakes ---- */
@@ -616,7 +640,8 @@ static void handshake_step(void *arg)
     t->hs->code = mbedtls_ssl_handshake(&t->ssl);
     if (t->server)
         t->hs->resumed = ticket_taken;
-    if (t->hs->code == 0 && t->trust && mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
+    if (t->hs->code == 0 && t->trust &&
+        mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
         save_session(t);
 }
 
@@ -625,8 +650,8 @@ static bool explain_failure(const struct tls *t, struct err *err)
     const struct handshake *hs = t->hs;
 
     errno = EPROTO;
-    if (hs->why[0])
-        return err_set(err, "certificate: %s", hs->why);
+    if (hs->note.why[0])
+        return err_set(err, "certificate: %s", hs->note.why);
     switch (hs->code) {
     case MBEDTLS_ERR_SSL_CONN_EOF:
         errno = ECONNRESET;
@@ -653,13 +678,15 @@ static bool run_handshake(struct tls *t, uint64_t deadline, struct err *err)
 
     do {
         helper_call(handshake_step, t);
-        bool fatal = hs->code && hs->code != MBEDTLS_ERR_SSL_WANT_READ && hs->code != MBEDTLS_ERR_SSL_WANT_WRITE;
+        bool fatal = hs->code && hs->code != MBEDTLS_ERR_SSL_WANT_READ &&
+                     hs->code != MBEDTLS_ERR_SSL_WANT_WRITE;
         /* After a failure what is left to send is an alert: once, without waiting. */
         if (!tls_memory_flush(&hs->memory, &t->link.io, fatal ? 0 : deadline) && !fatal)
             return tls_explain_errno(err);
         if (fatal)
             return explain_failure(t, err);
-        if (hs->code == MBEDTLS_ERR_SSL_WANT_READ && !tls_memory_feed(&hs->memory, &t->link.io, deadline))
+        if (hs->code == MBEDTLS_ERR_SSL_WANT_READ &&
+            !tls_memory_feed(&hs->memory, &t->link.io, deadline))
             return tls_explain_errno(err);
     } while (hs->code != 0);
     return true;
@@ -670,15 +697,16 @@ static size_t usable(void *p)
     return p ? malloc_usable_size(p) : 0;
 }
 
-/* The ciphers' contexts hang off the transform, whose type is the library's own: about 1 kB is not seen. */
+/* The ciphers' contexts hang off the transform, whose type is the library's: 1 kB is not seen. */
 static size_t measure(struct tls *t)
 {
     mbedtls_ssl_session *session = t->ssl.MBEDTLS_PRIVATE(session);
     mbedtls_x509_crt *peer = session ? session->MBEDTLS_PRIVATE(peer_cert) : NULL;
 
-    return usable(t) + usable(t->ssl.MBEDTLS_PRIVATE(in_buf)) + usable(t->ssl.MBEDTLS_PRIVATE(out_buf)) +
-           usable(t->ssl.MBEDTLS_PRIVATE(transform)) + usable(t->ssl.MBEDTLS_PRIVATE(transform_application)) +
-           usable(session) + usable(peer) + (peer ? usable(peer->raw.p) : 0);
+    return usable(t) + usable(t->ssl.MBEDTLS_PRIVATE(in_buf)) +
+           usable(t->ssl.MBEDTLS_PRIVATE(out_buf)) + usable(t->ssl.MBEDTLS_PRIVATE(transform)) +
+           usable(t->ssl.MBEDTLS_PRIVATE(transform_application)) + usable(session) + usable(peer) +
+           (peer ? usable(peer->raw.p) : 0);
 }
 
 /* From memory buffers to the socket; what was read too far stays with the connection. */
@@ -688,8 +716,7 @@ static bool finish_handshake(struct tls *t, struct err *err)
 
     if (!tls_memory_hand_over(&hs->memory, &t->link.io))
         return err_set(err, "no memory");
-    _Atomic uint64_t *count = t->server ? hs->resumed ? &server_resumed : &server_full
-                              : hs->resumed ? &client_resumed : &client_full;
+    _Atomic uint64_t *count = &handshakes[t->server != NULL][hs->resumed];
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
     free(hs);
     t->hs = NULL;
@@ -725,8 +752,10 @@ static bool shake_hands(struct stream *s, struct tls *t, uint64_t deadline, stru
     }
     int saved = errno;
     atomic_fetch_add_explicit(&failed, 1, memory_order_relaxed);
-    if (t->hs->offered)
+    if (t->hs->offered && !t->hs->note.why[0]) {
         tls_cache_drop(t->cache_key);
+        saved = saved == EPROTO ? ESTALE : saved;
+    }
     tls_link_free(&t->link);
     errno = saved;
     return false;
@@ -761,7 +790,8 @@ static int set_name(struct tls *t, const char *name)
     return mbedtls_ssl_set_hostname(&t->ssl, hs->address_bytes ? NULL : name);
 }
 
-bool tls_connect(struct stream *s, const struct tls_client_options *options, uint64_t deadline, struct err *err)
+bool tls_connect(struct stream *s, const struct tls_client_options *options, uint64_t deadline,
+                 struct err *err)
 {
     struct tls_trust *trust = options->trust ? options->trust : no_trust;
     const char *name = options->name ? options->name : "";
@@ -774,6 +804,7 @@ bool tls_connect(struct stream *s, const struct tls_client_options *options, uin
         return no_memory(err);
     t->trust = trust_ref(trust);
     t->hs->options = *options;
+    t->hs->note.name = name;
     t->hs->resumed = true;
     mbedtls_ssl_set_verify(&t->ssl, check_certificate, t->hs);
     if (set_name(t, options->name) != 0) {
@@ -782,8 +813,9 @@ bool tls_connect(struct stream *s, const struct tls_client_options *options, uin
         return err_set(err, "\"%.80s...\": not a host name", name);
     }
     /* All that decided what was verified: a resumed session is not verified again. */
-    if (asprintf(&t->cache_key, "%llu%s%s%s/%s", (unsigned long long)trust->id, options->skip_chain ? "c" : "",
-                 options->skip_name ? "n" : "", atomic_load(&clock_unset) ? "f" : "", name) < 0) {
+    if (asprintf(&t->cache_key, "%llu%s%s%s/%s", (unsigned long long)trust->id,
+                 options->skip_chain ? "c" : "", options->skip_name ? "n" : "",
+                 atomic_load(&clock_unset) ? "f" : "", name) < 0) {
         t->cache_key = NULL;
         tls_link_free(&t->link);
         return no_memory(err);

@@ -1,5 +1,5 @@
-/* The client's cache of resumable sessions: a small table under a mutex that is held for some dozen instructions and
- * one copy, never over a switch. Opaque bytes: no TLS library here. */
+/* The client's cache of resumable sessions: a small table under a mutex that is held for some dozen
+ * instructions and one copy, never over a switch. Opaque bytes: no TLS library here. */
 #include "platform/tls_int.h"
 
 #include <pthread.h>
@@ -54,7 +54,9 @@ void tls_cache_put(const char *key, const void *session, size_t n)
 {
     if (n > TLS_CACHE_SESSION_MAX)
         return;
-    struct entry new = { .key = strdup(key), .hash = hash_bytes(slice_from(key)), .session = malloc(n), .n = n };
+    struct entry new = {
+        .key = strdup(key), .hash = hash_bytes(slice_from(key)), .session = malloc(n), .n = n
+    };
 
     if (!new.key || !new.session) {
         wipe(&new);

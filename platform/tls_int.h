@@ -1,5 +1,5 @@
-/* Parts of the TLS module that need no mbedTLS: transport below the library, the client's session cache, files of CA
- * certificates, texts; and what only tests ask of it. */
+/* Parts of the TLS module that need no mbedTLS: transport below the library, the client's session
+ * cache, files of CA certificates, texts; and what only tests ask of it. */
 #ifndef PLATFORM_TLS_INT_H
 #define PLATFORM_TLS_INT_H
 
@@ -20,21 +20,21 @@ struct tls_trust;
 /* ---- ciphertext between the library and the socket, on the carrier (tls_io.c) ---- */
 struct tls_io {
     struct sock *sock;
-    unsigned char *ahead; /* what the peer sent together with the end of its handshake: read first */
+    unsigned char *ahead; /* what came together with the end of the handshake: read first */
     size_t ahead_at, ahead_n;
     size_t room;          /* what the caller of recv still takes */
-    const unsigned char *rest; /* of the record last sent, in the library's buffer: the socket did not take it yet */
+    const unsigned char *rest; /* of the record last sent, in the library's buffer */
     size_t rest_n;
     int error;            /* errno of TLS_IO_FAILED */
     bool dry;             /* the socket had nothing */
 };
 #define TLS_IO_WAIT (-1)
 #define TLS_IO_FAILED (-2)
-/* Bytes for the library, which wants n and holds `held` of a record; 0 at the end of the connection, or TLS_IO_...;
- * tls.c invariant 3. */
+/* Bytes for the library, which wants n and holds `held` of a record; 0 at the end of the
+ * connection, or TLS_IO_...; tls.c invariant 3. */
 int tls_io_recv(struct tls_io *io, unsigned char *buf, size_t n, size_t held);
-/* Send a record: n, or TLS_IO_FAILED; what the socket does not take becomes io->rest. A second one behind a rest can
- * only be the alert of a broken connection: dropped. */
+/* Send a record: n, or TLS_IO_FAILED; what the socket does not take becomes io->rest. A second one
+ * behind a rest can only be the alert of a broken connection: dropped. */
 int tls_io_send(struct tls_io *io, const unsigned char *buf, size_t n);
 /* Send the rest. False: errno, EAGAIN when the socket takes no more. */
 bool tls_io_flush(struct tls_io *io);
@@ -51,11 +51,11 @@ struct tls_cursor {
     size_t at; /* within *iov */
 };
 void tls_cursor_skip(struct tls_cursor *c, size_t bytes);
-/* The next record's content, at most max bytes: a run of the vector itself, or small parts put together in a buffer of
- * the carrier. Empty at the end. */
+/* The next record's content, at most max bytes: a run of the vector itself, or small parts put
+ * together in a buffer of the carrier. Empty at the end. */
 struct slice tls_cursor_content(const struct tls_cursor *from, size_t max);
 
-/* ---- a connection after its handshake: records by tls.c, the stream's operations by tls_stream.c ---- */
+/* ---- a connection after its handshake: records by tls.c, whole calls by tls_stream.c ---- */
 struct tls_link {
     struct tls_io io;
     size_t under_way; /* tls.c invariant 5: content of the record that is not out yet */
@@ -84,18 +84,20 @@ int tls_memory_send(struct tls_memory *m, const unsigned char *buf, size_t n);
 /* Send what the library wrote / read something for it. Wait (fiber). False: errno. */
 bool tls_memory_flush(struct tls_memory *m, struct tls_io *io, uint64_t deadline);
 bool tls_memory_feed(struct tls_memory *m, struct tls_io *io, uint64_t deadline);
-/* The peer's alert when it came unencrypted where an encrypted record was due, else -1. mbedTLS clients of TLS 1.3 send
- * theirs so when they refuse the certificate. */
+/* The peer's alert when it came unencrypted where an encrypted record was due, else -1. mbedTLS
+ * clients of TLS 1.3 send theirs so when they refuse the certificate. */
 int tls_memory_plain_alert(const struct tls_memory *m);
 /* The handshake is over: what was read too far goes to io->ahead. False: no memory. */
 bool tls_memory_hand_over(struct tls_memory *m, struct tls_io *io);
 
 /* ---- sessions that the client may resume; any thread (tls_cache.c) ----
- * A key says with which trust and which checks the session was made: a resumed one is not verified again. */
+ * A key says with which trust and which checks the session was made: a resumed one is not verified
+ * again. */
 #define TLS_CACHE_ENTRIES 64u
 /* Longer ones are not kept: a session is some hundred bytes and the server's certificate. */
 #define TLS_CACHE_SESSION_MAX 8192u
-/* Keep a copy of the session, instead of an older one of that key; the one unused for longest makes room. */
+/* Keep a copy of the session, instead of an older one of that key; the one unused for longest makes
+ * room. */
 void tls_cache_put(const char *key, const void *session, size_t n);
 /* A copy of the session to free, or NULL. It stays in the cache. */
 unsigned char *tls_cache_get(const char *key, size_t *n);
@@ -107,7 +109,7 @@ unsigned tls_cache_count(void);
 /* ---- CA certificates from files (tls_trust.c; these two are in tls.c) ---- */
 /* An empty store. */
 bool tls_trust_new(struct tls_trust **out, struct err *err);
-/* Add the certificates of a text that are not known yet; how many, or -1 when there is none in it. */
+/* Add the certificates of a text that are not known yet; how many, or -1: there is none in it. */
 int tls_trust_text(struct tls_trust *t, struct slice text);
 /* Room for tls_trust_source. */
 #define TLS_SOURCE_MAX 320u
@@ -116,13 +118,19 @@ char *tls_trust_source_room(struct tls_trust *t);
 /* ---- texts (tls_text.c) ---- */
 /* Name of an alert (RFC 8446 6), "unknown" for others. */
 const char *tls_alert_name(unsigned alert);
-/* Copy text to out with everything but printable ASCII as '?': what a peer sent goes into messages. */
+/* Copy text to out with all but printable ASCII as '?': what a peer sent goes into messages. */
 void tls_printable(char *out, size_t cap, struct slice text);
-/* Add one of a certificate's names to a list with commas: a DNS name, or the bytes of an address. */
+/* Add one of a certificate's names to a list with commas: DNS name, or bytes of an address. */
 void tls_add_name(char *out, size_t cap, struct slice name, bool address);
 /* What is wrong with a certificate. */
 struct tls_flaw {
-    enum { TLS_FLAW_EXPIRED, TLS_FLAW_FUTURE, TLS_FLAW_NAME, TLS_FLAW_UNTRUSTED, TLS_FLAW_OTHER } kind;
+    enum {
+        TLS_FLAW_EXPIRED,
+        TLS_FLAW_FUTURE,
+        TLS_FLAW_NAME,
+        TLS_FLAW_UNTRUSTED,
+        TLS_FLAW_OTHER
+    } kind;
     const char *subject, *issuer;
     const char *date;     /* EXPIRED, FUTURE */
     const char *names;    /* NAME: what it is for */

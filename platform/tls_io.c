@@ -1,5 +1,5 @@
-/* Ciphertext on its way: between the socket and the library on the carrier, and the memory that stands for the socket
- * while a handshake step runs on a helper. The invariants are those of tls.c. */
+/* Ciphertext on its way: between the socket and the library on the carrier, and the memory that
+ * stands for the socket while a handshake step runs on a helper. Invariants: tls.c. */
 #include "platform/tls_int.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@
 
 #define READ_AHEAD_BYTES (16u * 1024)
 
-/* Per carrier, and empty whenever another connection may use it: no fiber switch happens between filling and draining. */
+/* Per carrier, and empty whenever another connection may use it: no fiber switch happens between
+ * filling and draining. */
 static _Thread_local struct {
     unsigned char data[READ_AHEAD_BYTES];
     size_t at, n;
@@ -61,7 +62,8 @@ int tls_io_recv(struct tls_io *io, unsigned char *buf, size_t n, size_t held)
     size_t more = io->room > held ? io->room - held : 0;
     if (more > READ_AHEAD_BYTES)
         more = READ_AHEAD_BYTES;
-    ssize_t got = more > n ? sock_recv(io->sock, read_ahead.data, more) : sock_recv(io->sock, buf, n);
+    ssize_t got =
+        more > n ? sock_recv(io->sock, read_ahead.data, more) : sock_recv(io->sock, buf, n);
     io->dry = got < 0 && errno == EAGAIN;
     if (got < 0)
         return io->dry ? TLS_IO_WAIT : failed(io);
@@ -104,7 +106,8 @@ bool tls_io_wait_writable(struct tls_io *io, uint64_t deadline)
     return ready > 0;
 }
 
-/* The library keeps counters at the front of each buffer; behind that an empty buffer holds nothing. */
+/* The library keeps counters at the front of each buffer; behind that an empty buffer holds
+ * nothing. */
 void tls_io_give_back(const unsigned char *buffer, size_t n)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -202,7 +205,8 @@ int tls_memory_plain_alert(const struct tls_memory *m)
 {
     static const unsigned char alert[] = { 21, 3, 3, 0, 2 }; /* RFC 8446 5.1, 6 */
 
-    if (m->in_n < sizeof alert + 2 || memcmp(m->in + m->in_n - sizeof alert - 2, alert, sizeof alert) != 0)
+    if (m->in_n < sizeof alert + 2 ||
+        memcmp(m->in + m->in_n - sizeof alert - 2, alert, sizeof alert) != 0)
         return -1;
     return m->in[m->in_n - 1];
 }

@@ -1,11 +1,12 @@
-/* The operations of a TLS stream: whole calls made of single records, which tls.c reads and writes. The invariants are
- * those of tls.c. */
+/* The operations of a TLS stream: whole calls made of single records, which tls.c reads and writes.
+ * The invariants are those of tls.c. */
 #include "platform/tls_int.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-/* One call of send encrypts no more than this, so that a large answer gives way like any other (rule 4 of fiber.c). */
+/* One call of send encrypts no more than this, so that a large answer gives way like any other
+ * (rule 4 of fiber.c). */
 #define SEND_MAX_BYTES (64u * 1024)
 /* Records without data (tickets, warnings) that one call of recv passes over. */
 #define EMPTY_RECORDS_MAX 32
@@ -42,7 +43,7 @@ static ssize_t tls_recv(struct stream *s, void *buf, size_t n)
     return -1;
 }
 
-/* The rest of the record before: true when there is none any more, and its content counts as sent. */
+/* The rest of the record before: true when it is out, and the record's content counts as sent. */
 static bool finish_record(struct tls_link *link, struct tls_cursor *c, size_t *sent)
 {
     if (!tls_io_flush(&link->io)) {
@@ -99,7 +100,8 @@ static bool tls_write_all(struct stream *s, struct iovec *iov, int n, uint64_t i
         fiber_yield_if_due();
         if (!fiber_check_cancel())
             return false;
-        if (send_from(link, &c) < 0 && (errno != EAGAIN || !tls_io_wait_writable(&link->io, fiber_deadline_ms(idle_ms))))
+        if (send_from(link, &c) < 0 &&
+            (errno != EAGAIN || !tls_io_wait_writable(&link->io, fiber_deadline_ms(idle_ms))))
             return false;
     }
 }

@@ -11,14 +11,30 @@ const char *tls_alert_name(unsigned alert)
         unsigned char alert;
         const char *name;
     } names[] = {
-        { 0, "close notify" },        { 10, "unexpected message" }, { 20, "bad record MAC" },
-        { 22, "record overflow" },    { 40, "handshake failure" },  { 42, "bad certificate" },
-        { 43, "unsupported certificate" }, { 44, "certificate revoked" }, { 45, "certificate expired" },
-        { 46, "certificate unknown" }, { 47, "illegal parameter" }, { 48, "unknown CA" },
-        { 49, "access denied" },      { 50, "decode error" },       { 51, "decrypt error" },
-        { 70, "protocol version" },   { 71, "insufficient security" }, { 80, "internal error" },
-        { 90, "user canceled" },      { 109, "missing extension" }, { 110, "unsupported extension" },
-        { 112, "unrecognized name" }, { 116, "certificate required" }, { 120, "no application protocol" },
+        { 0, "close notify" },
+        { 10, "unexpected message" },
+        { 20, "bad record MAC" },
+        { 22, "record overflow" },
+        { 40, "handshake failure" },
+        { 42, "bad certificate" },
+        { 43, "unsupported certificate" },
+        { 44, "certificate revoked" },
+        { 45, "certificate expired" },
+        { 46, "certificate unknown" },
+        { 47, "illegal parameter" },
+        { 48, "unknown CA" },
+        { 49, "access denied" },
+        { 50, "decode error" },
+        { 51, "decrypt error" },
+        { 70, "protocol version" },
+        { 71, "insufficient security" },
+        { 80, "internal error" },
+        { 90, "user canceled" },
+        { 109, "missing extension" },
+        { 110, "unsupported extension" },
+        { 112, "unrecognized name" },
+        { 116, "certificate required" },
+        { 120, "no application protocol" },
     };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (names[i].alert == alert)
@@ -54,7 +70,8 @@ static void write_flaw(char *out, size_t cap, const struct tls_flaw *flaw)
         snprintf(out, cap, "that of %s expired on %s", flaw->subject, flaw->date);
         return;
     case TLS_FLAW_FUTURE:
-        snprintf(out, cap, "that of %s is valid from %s: is the clock right?", flaw->subject, flaw->date);
+        snprintf(out, cap, "that of %s is valid from %s: is the clock right?", flaw->subject,
+                 flaw->date);
         return;
     case TLS_FLAW_NAME:
         snprintf(out, cap, "name mismatch: expected %s, it is for %s", flaw->expected, flaw->names);
@@ -93,5 +110,6 @@ bool tls_explain_errno(struct err *err)
 
 bool tls_explain_alert(struct err *err, int alert)
 {
-    return err_set(err, "the peer ended the handshake: alert %d (%s)", alert, tls_alert_name((unsigned)alert));
+    return err_set(err, "the peer ended the handshake: alert %d (%s)", alert,
+                   tls_alert_name((unsigned)alert));
 }

@@ -94,5 +94,6 @@ const char *tls_trust_source(const struct tls_trust *t)
 {
     if (tls_trust_count(t))
         return tls_trust_source_room((struct tls_trust *)t);
-    return "no CA certificates: no TLS server can be verified: set net.client.tls.ca.path to a PEM file or directory";
+    return "no CA certificates: no TLS server can be verified: set net.client.tls.ca.path to a PEM "
+           "file or directory";
 }

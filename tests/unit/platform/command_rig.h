@@ -12,7 +12,8 @@
 
 extern char **environ;
 
-/* Start `sh -c command`; 0 when it cannot be. Signals that the carriers block are not blocked in it. */
+/* Start `sh -c command`; 0 when it cannot be. Signals that the carriers block are not blocked in
+ * it. */
 static inline pid_t command_start(const char *command)
 {
     const char *const argv[] = { "sh", "-c", command, NULL };

@@ -1,5 +1,5 @@
-/* platform/tls: handshakes of both versions between our two ends, verification, resumption, ends of the stream, back
- * pressure, what is left over between handshake and records. */
+/* platform/tls: handshakes of both versions between our two ends, verification, resumption, ends of
+ * the stream, back pressure, what is left over between handshake and records. */
 #include "tests/unit/platform/tls_rig.h"
 
 #include <fcntl.h>
@@ -23,8 +23,9 @@ static void write_million(void *arg)
 
     rig_fill(data, ECHO_BYTES, 0);
     /* Parts of all sizes in one vector. */
-    struct iovec iov[] = { { data, 1 }, { data + 1, 0 }, { data + 1, 300 }, { data + 301, 20000 }, { data + 20301, 7 },
-                           { data + 20308, ECHO_BYTES - 20308 } };
+    struct iovec iov[] = { { data, 1 },         { data + 1, 0 },
+                           { data + 1, 300 },   { data + 301, 20000 },
+                           { data + 20301, 7 }, { data + 20308, ECHO_BYTES - 20308 } };
     CHECK(stream_write_all(&e->client, iov, COUNT_OF(iov), RIG_WAIT_MS));
     free(data);
 }
@@ -53,7 +54,8 @@ static void echo_million(struct tls_server *tls, const char *version, size_t ste
 static void echo_all(void *arg)
 {
     struct tls_server *ec = server_ec(), *ec12 = server_ec();
-    struct tls_server *rsa = rig_server(FIXTURE_LEAF_RSA FIXTURE_INTERMEDIATE, FIXTURE_LEAF_RSA_KEY);
+    struct tls_server *rsa =
+        rig_server(FIXTURE_LEAF_RSA FIXTURE_INTERMEDIATE, FIXTURE_LEAF_RSA_KEY);
 
     (void)arg;
     tls_server_limit_to_12(ec12);
@@ -143,7 +145,8 @@ static void verify_all(void *arg)
         { FIXTURE_ROOT, "127.0.0.1", false, false, NULL },
         { FIXTURE_ROOT, "::1", false, false, NULL },
         { FIXTURE_ROOT, "bad.example", false, false,
-          "certificate: name mismatch: expected bad.example, it is for good.example, *.wild.example, 127.0.0.1, ::1" },
+          "certificate: name mismatch: expected bad.example, it is for good.example, "
+          "*.wild.example, 127.0.0.1, ::1" },
         { FIXTURE_ROOT, "a.b.wild.example", false, false, "name mismatch" },
         { FIXTURE_ROOT, "127.0.0.2", false, false, "name mismatch: expected 127.0.0.2" },
         { FIXTURE_ROOT, "::2", false, false, "name mismatch" },
@@ -182,15 +185,19 @@ static void chain_and_name_are_verified(void **state)
 
 static void verify_times(void *arg)
 {
-    const struct verify_case expired = { FIXTURE_ROOT, "good.example", false, false,
-                                         "certificate: that of CN=Test intermediate expired on 2021-02-03" };
+    const struct verify_case expired = {
+        FIXTURE_ROOT, "good.example", false, false,
+        "certificate: that of CN=Test intermediate expired on 2021-02-03"
+    };
     const struct verify_case future = {
         FIXTURE_ROOT, "good.example", false, false,
         "certificate: that of CN=good.example is valid from 2090-01-01: is the clock right?"
     };
     const struct verify_case forgiven = { FIXTURE_ROOT, "good.example", false, false, NULL };
-    struct tls_server *old = rig_server(FIXTURE_LEAF FIXTURE_INTERMEDIATE_EXPIRED, FIXTURE_LEAF_KEY);
-    struct tls_server *early = rig_server(FIXTURE_LEAF_FUTURE FIXTURE_INTERMEDIATE, FIXTURE_LEAF_KEY);
+    struct tls_server *old =
+        rig_server(FIXTURE_LEAF FIXTURE_INTERMEDIATE_EXPIRED, FIXTURE_LEAF_KEY);
+    struct tls_server *early =
+        rig_server(FIXTURE_LEAF_FUTURE FIXTURE_INTERMEDIATE, FIXTURE_LEAF_KEY);
 
     (void)arg;
     tls_cache_clear();
@@ -218,7 +225,8 @@ static void serve_one(struct ends *e)
 }
 
 /* One connection; whether the client resumed. */
-static bool resumes(struct tls_server *tls, struct tls_trust *trust, const char *name, bool skip_chain)
+static bool resumes(struct tls_server *tls, struct tls_trust *trust, const char *name,
+                    bool skip_chain)
 {
     const struct tls_client_options options = { trust, name, skip_chain, false };
     struct tls_counts before = tls_counts();
@@ -229,12 +237,16 @@ static bool resumes(struct tls_server *tls, struct tls_trust *trust, const char 
     ends_open(&e, tls, serve_one);
     CHECK(tls_connect(&e.client, &options, fiber_deadline_ms(RIG_WAIT_MS), &err));
     check_says(&err, "");
-    CHECK_INT(stream_read(&e.client, &byte, 1, fiber_deadline_ms(RIG_WAIT_MS)), 1); /* a ticket of 1.3 comes before */
+    CHECK_INT(stream_read(&e.client, &byte, 1, fiber_deadline_ms(RIG_WAIT_MS)),
+              1); /* a ticket of 1.3 comes before */
     ends_close(&e);
     struct tls_counts after = tls_counts();
-    CHECK_INT(after.client_full + after.client_resumed, before.client_full + before.client_resumed + 1);
-    CHECK_INT(after.server_resumed - before.server_resumed, after.client_resumed - before.client_resumed);
-    CHECK_INT(after.server_full + after.server_resumed, before.server_full + before.server_resumed + 1);
+    CHECK_INT(after.client_full + after.client_resumed,
+              before.client_full + before.client_resumed + 1);
+    CHECK_INT(after.server_resumed - before.server_resumed,
+              after.client_resumed - before.client_resumed);
+    CHECK_INT(after.server_full + after.server_resumed,
+              before.server_full + before.server_resumed + 1);
     return after.client_resumed > before.client_resumed;
 }
 
@@ -271,6 +283,34 @@ static void sessions_resume_where_they_may(void **state)
 {
     (void)state;
     rig_run(resume_all, NULL);
+}
+
+static void stale_session(void *arg)
+{
+    struct tls_server *tls = server_ec();
+    struct tls_trust *trust = rig_trust(FIXTURE_ROOT);
+    struct ends e;
+    struct err err = { "" };
+
+    (void)arg;
+    tls_cache_clear();
+    CHECK(!resumes(tls, trust, "good.example", false));
+    tls_server_limit_to_12(tls);
+    ends_open(&e, tls, NULL);
+    CHECK(!ends_connect(&e, trust, "good.example", &err));
+    CHECK_INT(errno, ESTALE);
+    check_says(&err, "alert");
+    ends_close(&e);
+    CHECK(!resumes(tls, trust, "good.example", false));
+    CHECK(resumes(tls, trust, "good.example", false));
+    tls_server_unref(tls);
+    tls_trust_free(trust);
+}
+
+static void a_session_that_is_in_the_way_is_forgotten(void **state)
+{
+    (void)state;
+    rig_run(stale_session, NULL);
 }
 
 static void the_session_cache_is_bounded(void **state)
@@ -384,7 +424,8 @@ static void a_bare_fin_is_no_proper_end(void **state)
 
 static void serve_garbage(struct ends *e)
 {
-    CHECK(send(e->server.sock.fd, "\x17\x03\x03\x00\x20this is no record of this session", 37, 0) == 37);
+    CHECK(send(e->server.sock.fd, "\x17\x03\x03\x00\x20this is no record of this session", 37, 0) ==
+          37);
 }
 
 static void garbage(void *arg)
@@ -419,7 +460,8 @@ static void a_forged_record_breaks_the_stream_for_good(void **state)
 
 /* ---- handshakes that come to nothing ---- */
 
-static void accept_fails(const char *bytes, bool close_after, uint64_t ms, const char *says, int error)
+static void accept_fails(const char *bytes, bool close_after, uint64_t ms, const char *says,
+                         int error)
 {
     struct tls_server *tls = server_ec();
     struct stream client, server;
@@ -450,8 +492,10 @@ static void cancel_me(void *arg)
 static void fail_all(void *arg)
 {
     (void)arg;
-    accept_fails("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false, RIG_WAIT_MS, "the peer does not speak TLS", EPROTO);
-    accept_fails("\x16\x03", true, RIG_WAIT_MS, "closed by the peer during the handshake", ECONNRESET);
+    accept_fails("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false, RIG_WAIT_MS,
+                 "the peer does not speak TLS", EPROTO);
+    accept_fails("\x16\x03", true, RIG_WAIT_MS, "closed by the peer during the handshake",
+                 ECONNRESET);
     accept_fails("", true, RIG_WAIT_MS, "closed by the peer during the handshake", ECONNRESET);
     accept_fails("\x16\x03", false, 30, "timed out during the handshake", ETIMEDOUT);
     CHECK(fiber_spawn("canceler", cancel_me, fiber_self()) != NULL);
@@ -548,7 +592,9 @@ static void send_against_pressure(struct ends *e)
         /* Three parts, the cuts between them at other places each time. */
         size_t n = sizeof data - at < 30011 ? sizeof data - at : 30011;
         size_t a = n / 7, b = n / 5;
-        struct iovec iov[] = { { data + at, a }, { data + at + a, b }, { data + at + a + b, n - a - b } };
+        struct iovec iov[] = { { data + at, a },
+                               { data + at + a, b },
+                               { data + at + a + b, n - a - b } };
         ssize_t sent = stream_send(&e->client, iov, 3);
         if (sent > 0) {
             shorts += (size_t)sent < n;
@@ -705,12 +751,14 @@ static void a_server_says_which_of_the_two_is_wrong(void **state)
     (void)state;
     server_fails("", FIXTURE_LEAF_KEY, "certificate: cannot be read");
     server_fails("junk", FIXTURE_LEAF_KEY, "certificate: cannot be read");
-    server_fails(FIXTURE_LEAF "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", FIXTURE_LEAF_KEY,
-                 "certificate: 1 of the certificates in it cannot be read");
-    server_fails(FIXTURE_LEAF_EXPIRED, FIXTURE_LEAF_KEY, "certificate: of CN=good.example: expired on 2021-02-03");
+    server_fails(FIXTURE_LEAF "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                 FIXTURE_LEAF_KEY, "certificate: 1 of the certificates in it cannot be read");
+    server_fails(FIXTURE_LEAF_EXPIRED, FIXTURE_LEAF_KEY,
+                 "certificate: of CN=good.example: expired on 2021-02-03");
     server_fails(FIXTURE_LEAF, "", "private key: neither PEM nor DER");
     server_fails(FIXTURE_LEAF, FIXTURE_LEAF, "private key: neither PEM nor DER");
-    server_fails(FIXTURE_LEAF, FIXTURE_LEAF_RSA_KEY, "private key: does not fit the certificate of CN=good.example");
+    server_fails(FIXTURE_LEAF, FIXTURE_LEAF_RSA_KEY,
+                 "private key: does not fit the certificate of CN=good.example");
     server_fails(FIXTURE_INTERMEDIATE FIXTURE_LEAF, FIXTURE_LEAF_KEY,
                  "private key: does not fit the certificate of CN=Test intermediate");
     char *many = calloc(1, 20 * sizeof FIXTURE_LEAF_RSA + 1);
@@ -798,6 +846,7 @@ int main(void)
         cmocka_unit_test(chain_and_name_are_verified),
         cmocka_unit_test(times_are_verified_as_far_as_the_clock_is_known),
         cmocka_unit_test(sessions_resume_where_they_may),
+        cmocka_unit_test(a_session_that_is_in_the_way_is_forgotten),
         cmocka_unit_test(the_session_cache_is_bounded),
         cmocka_unit_test(a_half_closed_stream_still_carries_the_answer),
         cmocka_unit_test(a_bare_fin_is_no_proper_end),
