@@ -211,6 +211,10 @@ fuzz-programs: $(call programs,build/fuzz,tests/fuzz,$(fuzzers))
 bench: test-deps build ## throughput and CPU per request against nginx and HAProxy
 	HOLDFAST=$(abspath $(out)/holdfast) tests/bench/bench.sh
 
+.PHONY: report
+report: build ## how many policies of a corpus compile, how expressions stand against real C# (../shared)
+	tests/tools/report $(abspath $(out)/holdfast)
+
 test-arm: ## the arm64 and armhf binaries answer a proxied request under qemu-user
 	@platform/deps/packages.sh build arm64 armhf test qemu
 	$(MAKE) TARGET=arm64
