@@ -95,6 +95,7 @@ enum verdict rt_fail_keep(struct rt *rt, const char *source, const char *reason,
 
 enum verdict rt_fail_memory(struct rt *rt)
 {
+    rt->over_budget = true;
     return rt_fail(rt, NULL, "LimitExceeded", SLICE("The request needs more memory than limits.arena allows."));
 }
 

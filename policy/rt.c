@@ -39,6 +39,7 @@ static bool evaluation_failed(struct rt *rt, const struct expr_exception *exc)
         rt_fail_fault(rt, NULL, &rt->body_fault);
         return false;
     }
+    rt->over_budget |= exc->budget;
     rt_fail(rt, NULL, "ExpressionValueEvaluationFailure", rt_printf(rt, "Expression evaluation failed. %.*s", SLICE_ARG(exc->message)));
     return false;
 }

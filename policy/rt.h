@@ -251,6 +251,7 @@ struct rt {
     const struct fact_deployment *deployment;
 
     struct rt_error error;
+    bool over_budget;                   /* limits.arena or limits.expression.steps was reached: to be counted */
 
     /* Kept by the runtime. */
     struct rt_variable *variables;

@@ -54,7 +54,7 @@ static void test_refused_statements(void **state)
         { "<set-backend-service base-url='http://a' backend-id='other'/>", "not both" },
         { "<set-backend-service backend-id='nope'/>", "backend 'nope' is not known" },
         { "<set-backend-service base-url='nope'/>", "\"nope\": not an absolute URL" },
-        { "<include-fragment fragment-id='nope'/>", "1:39: fragment 'nope' is not known" },
+        { "<include-fragment fragment-id='nope'/>", "1:38: fragment 'nope' is not known" },
         { "<set-body template='liquid'>{{a}}</set-body>", "with a Liquid template is not built yet" },
         { "<rate-limit-by-key calls='1' renewal-period='0' counter-key='a'/>", "'renewal-period' is 0" },
     };
@@ -69,10 +69,10 @@ static void test_expression_places(void **state)
         const char *text, *expected;
     } cases[] = {
         /* the unknown member of each is at the place given */
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(context.Nope)\"/></inbound></policies>", "2:40: expression of 'value'" },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"x\" + context.Nope)\"/></inbound></policies>", "2:46: " },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(&quot;x&quot; + context.Nope)\"/></inbound></policies>", "2:56: " },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"{{nv}}\" + context.Nope)\"/></inbound></policies>", "2:51: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(context.Nope)\"/></inbound></policies>", "2:41: expression of 'value'" },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"x\" + context.Nope)\"/></inbound></policies>", "2:47: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(&quot;x&quot; + context.Nope)\"/></inbound></policies>", "2:57: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"{{nv}}\" + context.Nope)\"/></inbound></policies>", "2:52: " },
         { "<policies><inbound>\n<set-body>\n  @{ // a < b\n  return context.Nope;\n}</set-body></inbound></policies>", "4:18: " },
         { "<policies><inbound>\n<set-variable name='a' value=\"@{ // a < b\r\n  return context.Nope;}\"/></inbound></policies>", "3:18: " },
     };

@@ -206,7 +206,8 @@ static void test_full_arena(void **state)
     char memory[6000];
     struct rt *rt = &rig.rt;
 
-    rig_inbound("<set-variable name='a' value='@(new string(\"x\"[0], 4000))'/><set-variable name='b' value='@(new string(\"x\"[0], 4000))'/>");
+#define LONG "@{ var s = \"x\"; for (int i = 0; i &lt; 12; i++) { s += s; } return s; }"
+    rig_inbound("<set-variable name='a' value='" LONG "'/><set-variable name='b' value='" LONG "'/>");
     rt->pipeline = policy_compose(&rig.program, rig.documents, 4);
     arena_free(&rig.request);
     arena_init_fixed(&rig.request, memory, sizeof memory);
@@ -215,7 +216,7 @@ static void test_full_arena(void **state)
     assert_response(500, "{ \"statusCode\": 500, \"message\": \"Internal server error\", \"activityId\": "
                          "\"11112222-3333-4444-5555-666677778888\" }");
     assert_field(&rig.rt.response, "Content-Type", "application/json");
-    assert_true(rig.request.overflow);
+    assert_true(rig.rt.over_budget);
 }
 
 /* ---- the context of expressions ---- */

@@ -1,4 +1,4 @@
-/* The policies that steer: choose, return-response. */
+/* The policies that steer: choose, return-response, retry, wait, mock-response, trace. */
 #include "tests/unit/policy/rig.h"
 
 #define MARK(x) "<set-header name='Marks' exists-action='append'><value>" x "</value></set-header>"
@@ -126,6 +126,140 @@ static void test_return_response_that_fails(void **state)
     assert_slice(rig.rt.error.path, "return-response/set-body");
 }
 
+/* ---- retry ---- */
+
+#define RETRY(attributes)                                                                                                  \
+    "<policies><backend><retry condition='@(context.Response.StatusCode >= 500)' " attributes "><forward-request/></retry>" \
+    "</backend></policies>"
+
+static void run_retry(const char *document, int fail_times)
+{
+    rig.forwarded = 0;
+    rig.sleeps = 0;
+    rig.fail_times = fail_times;
+    rig_request("GET", "/", "", NULL);
+    rig_operation(document);
+    rig_run();
+}
+
+static void assert_waits(const uint64_t *ms, unsigned n)
+{
+    assert_int_equal(rig.sleeps, n);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(rig.slept_ms[i], ms[i]);
+}
+
+static void test_retry(void **state)
+{
+    run_retry(RETRY("count='3' interval='2'"), 2);
+    assert_int_equal(rig.forwarded, 3);
+    assert_int_equal(rig.rt.response.status, 200);
+    assert_false(rig.rt.error.present);
+    run_retry(RETRY("count='3' interval='2'"), 9);
+    assert_int_equal(rig.forwarded, 4);
+    assert_int_equal(rig.rt.response.status, 500);
+    assert_last_error("forward-request", "BackendConnectionFailure", "connection refused");
+    assert_waits((uint64_t[]){ 2000, 2000, 2000 }, 3);
+    rig.status = 503;
+    run_retry(RETRY("count='1' interval='0'"), 0);
+    assert_int_equal(rig.forwarded, 2);
+    assert_int_equal(rig.rt.response.status, 503);
+    assert_false(rig.rt.error.present);
+    assert_waits(NULL, 0);
+}
+
+static void test_retry_waits(void **state)
+{
+    run_retry(RETRY("count='4' interval='2' delta='3'"), 9);
+    assert_waits((uint64_t[]){ 2000, 5000, 8000, 11000 }, 4);
+    run_retry(RETRY("count='2' interval='2' first-fast-retry='true'"), 9);
+    assert_waits((uint64_t[]){ 2000 }, 1);
+    run_retry(RETRY("count='6' interval='10' delta='10' max-interval='100'"), 9);
+    assert_int_equal(rig.sleeps, 6);
+    assert_int_equal(rig.slept_ms[0], 10000);
+    assert_in_range(rig.slept_ms[1], 18000, 22000);
+    assert_in_range(rig.slept_ms[2], 34000, 46000);
+    assert_in_range(rig.slept_ms[3], 66000, 94000);
+    assert_int_equal(rig.slept_ms[4], 100000);
+    assert_int_equal(rig.slept_ms[5], 100000);
+}
+
+static void test_retry_ends(void **state)
+{
+    run_retry("<policies><inbound><retry condition='true' count='5' interval='1'>" MARK("r") "<return-response>"
+              "<set-status code='202'/></return-response></retry></inbound></policies>", 0);
+    assert_int_equal(rig.rt.response.status, 202);
+    assert_field(&rig.rt.request, "Marks", "r");
+    run_retry("<policies><inbound><retry condition='false' count='5' interval='1'>" MARK("r")
+              "<set-body>@(int.Parse(\"x\").ToString())</set-body></retry></inbound></policies>", 0);
+    assert_int_equal(rig.rt.response.status, 500);
+    assert_last_error("set-body", "ExpressionValueEvaluationFailure", "");
+    rig_refused_inbound("<retry condition='true' count='51' interval='1'/>", "'count' is 51: expected 1 to 50");
+    rig_refused_inbound("<retry count='1' interval='1'/>", "needs the attribute 'condition'");
+}
+
+/* ---- wait ---- */
+
+static void test_wait(void **state)
+{
+    rig_inbound("<wait><choose><when condition='true'>" MARK("1") "</when></choose><choose><when condition='true'>" MARK("2")
+                "</when></choose></wait>");
+    rig_run();
+    assert_field(&rig.rt.request, "Marks", "1,2");
+    rig_request("GET", "/", "", NULL);
+    rig_inbound("<wait for='any'><choose><when condition='true'>" MARK("1") "</when></choose><choose><when condition='true'>" MARK("2")
+                "</when></choose></wait>");
+    rig_run();
+    assert_field(&rig.rt.request, "Marks", "1");
+    rig_refused_inbound("<wait><set-method>GET</set-method></wait>", "<set-method> cannot stand in <wait>");
+}
+
+/* ---- mock-response ---- */
+
+static void test_mock_response(void **state)
+{
+    static const struct fact_sample samples[] = {
+        { SLICE_INIT("application/xml"), SLICE_INIT("<a/>") }, { SLICE_INIT("application/json"), SLICE_INIT("{\"a\":1}") },
+    };
+    static const struct fact_response responses[] = { { 201, NULL, 0 }, { 200, samples, 2 } };
+    static const struct {
+        const char *statement;
+        int status;
+        const char *type, *body;
+    } cases[] = {
+        { "<mock-response/>", 200, "application/xml", "<a/>" },
+        { "<mock-response content-type='Application/JSON'/>", 200, "application/json", "{\"a\":1}" },
+        { "<mock-response content-type='text/plain'/>", 200, "application/xml", "<a/>" },
+        { "<mock-response status-code='200' index='1'/>", 200, "application/json", "{\"a\":1}" },
+        { "<mock-response index='7'/>", 200, "application/xml", "<a/>" },
+        { "<mock-response status-code='201' content-type='application/json'/>", 201, "application/json", "" },
+        { "<mock-response status-code='404'/>", 404, NULL, "" },
+    };
+
+    rig.operation.responses = responses;
+    rig.operation.n_responses = COUNT_OF(responses);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        rig_request("GET", "/", "", NULL);
+        rig_inbound(arena_printf(&rig.program, "%s" MARK("not run"), cases[i].statement).p);
+        rig_run();
+        assert_response(cases[i].status, cases[i].body);
+        assert_field(&rig.rt.response, "Content-Type", cases[i].type);
+        assert_field(&rig.rt.request, "Marks", NULL);
+        assert_int_equal(rig.forwarded, 0);
+    }
+}
+
+/* ---- trace ---- */
+
+static void test_trace_policy(void **state)
+{
+    rig_inbound("<trace source='here' severity='information'><message>@(\"text \" + 1)</message>"
+                "<metadata name='a' value='1'/><metadata name='b' value='@(2)'/></trace><trace source='old'>plain</trace>");
+    rig_run();
+    assert_string_equal(rig.trace, "here: text 1, a: 1, b: 2\nold: plain\n");
+    rig_refused_inbound("<trace severity='loud' source='a'><message>x</message></trace>", "expected one of verbose, information, error");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +272,12 @@ int main(void)
         rig_test(test_return_response_of_a_variable),
         rig_test(test_return_response_of_no_response),
         rig_test(test_return_response_that_fails),
+        rig_test(test_retry),
+        rig_test(test_retry_waits),
+        rig_test(test_retry_ends),
+        rig_test(test_wait),
+        rig_test(test_mock_response),
+        rig_test(test_trace_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

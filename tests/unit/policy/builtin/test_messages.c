@@ -1,4 +1,5 @@
-/* The policies that change messages: set-header, set-query-parameter, set-status, set-method, set-body, set-variable. */
+/* The policies that change messages: set-header, set-query-parameter, set-status, set-method, set-body, set-variable,
+ * find-and-replace, redirect-content-urls, jsonp. */
 #include "tests/unit/policy/rig.h"
 
 #include "platform/base/hash.h"
@@ -257,6 +258,65 @@ static void test_many_variables(void **state)
     assert_false(rt_variable(&rig.rt, SLICE("V57"), &value));
 }
 
+/* ---- find-and-replace, redirect-content-urls ---- */
+
+static void test_find_and_replace(void **state)
+{
+    rig_request("POST", "/", "Content-Length: 5", "aXbXa");
+    rig.answer_body = "one two one";
+    rig_operation("<policies><inbound><find-and-replace from='X' to='-'/></inbound><outbound>"
+                  "<find-and-replace from='one' to='@(1 + 1)'/><find-and-replace from='absent' to='x'/></outbound></policies>");
+    rig_run();
+    assert_string_equal(rig.sent_body, "a-b-a");
+    assert_response(200, "2 two 2");
+    assert_field(&rig.rt.response, "Content-Length", "7");
+    rig_request("GET", "/", "", NULL);
+    rig.answer_body = NULL;
+    rig_run();
+    assert_response(200, "");
+}
+
+static void test_redirect_content_urls(void **state)
+{
+    rig_request("POST", "/", "", "see http://gateway.example/one/x");
+    rig.answer_body = "see https://backend.example/base/x";
+    rig_operation("<policies><inbound><redirect-content-urls/></inbound><outbound><redirect-content-urls/></outbound></policies>");
+    rig_run();
+    assert_string_equal(rig.sent_body, "see https://backend.example/base/x");
+    assert_response(200, "see http://gateway.example/one/x");
+}
+
+/* ---- jsonp ---- */
+
+static void test_jsonp(void **state)
+{
+    static const struct {
+        const char *target;
+        int status;
+        const char *body;
+    } cases[] = {
+        { "/?cb=f", 200, "f({});" },
+        { "/?CB=a.b%24_1", 200, "a.b$_1({});" },
+        { "/?x=1", 200, "{}" },
+        { "/?cb=", 200, "{}" },
+        { "/?cb=1f", 400, "{ \"statusCode\": 400, \"message\": \"Value of callback parameter cb is not a valid JavaScript identifier.\" }" },
+        { "/?cb=a.", 400, NULL },
+        { "/?cb=f%28x", 400, NULL },
+    };
+
+    rig.answer_body = "{}";
+    rig.answer_fields = "Content-Type: application/json";
+    rig_outbound("<jsonp callback-parameter-name='cb'/>");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        rig_request("GET", cases[i].target, "", NULL);
+        rig_run();
+        assert_int_equal(rig.rt.response.status, cases[i].status);
+        if (cases[i].body)
+            assert_response(cases[i].status, cases[i].body);
+    }
+    assert_last_error("jsonp", "CallbackParameterInvalid", "Value of callback parameter cb");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +334,9 @@ int main(void)
         rig_test(test_set_body_without_a_body),
         rig_test(test_set_variable),
         rig_test(test_many_variables),
+        rig_test(test_find_and_replace),
+        rig_test(test_redirect_content_urls),
+        rig_test(test_jsonp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
