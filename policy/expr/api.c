@@ -67,20 +67,6 @@ struct expr_value expr_value_from_message(const struct expr_message *m, bool is_
     return (struct expr_value){ .kind = EXPR_HOST, .aux = is_response ? TYPE_IRESPONSE : TYPE_IREQUEST, .p = m };
 }
 
-struct expr_value expr_value_from_jwt(struct arena *a, struct slice token)
-{
-    (void)a;
-    (void)token;
-    return expr_value_null();
-}
-
-struct expr_value expr_value_from_authorization(struct arena *a, struct slice access_token)
-{
-    (void)a;
-    (void)access_token;
-    return expr_value_null();
-}
-
 /* A machine for work outside an evaluation: no host, no pause. */
 static void border_vm(struct vm *vm, struct expr_run *run, struct arena *a)
 {
@@ -278,6 +264,9 @@ static bool copy_object(struct vm *vm, struct expr_value v, struct expr_value *o
     case TYPE_TUPLE:
     case TYPE_VALUETUPLE:
     case TYPE_KEYVALUEPAIR:
+    case TYPE_JWT:
+    case TYPE_BASICAUTHCREDENTIALS:
+    case TYPE_AUTHORIZATION:
         for (uint32_t i = 0; i < o->n && i < 16; i++)
             if (!copy_value(vm, o->f[i], &fields[i]))
                 return false;
@@ -411,7 +400,7 @@ static void print_sequence(struct vm *vm, struct buf *b, struct expr_value v, un
         vm_throw_budget(vm, "depth");
         return;
     }
-    if (t->n == 2 && type_as(vm->arena, t, TYPE_IDICTIONARY) && element) {
+    if (element && type_is(element, TYPE_KEYVALUEPAIR) && t->id != TYPE_LIST && t->id != TYPE_ARRAY && t->id != TYPE_SEQUENCE) {
         print_entries(vm, b, v, depth - 1);
         return;
     }

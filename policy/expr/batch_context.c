@@ -118,35 +118,6 @@ static struct slice der_of(struct arena *a, const struct json *j)
     return crypto_base64_decode(a, text);
 }
 
-static void url_parse(struct slice s, struct expr_url *out)
-{
-    ptrdiff_t at = slice_find(s, SLICE("://"));
-    struct slice authority = SLICE("localhost");
-    uint64_t port = 0;
-
-    *out = (struct expr_url){ .scheme = SLICE("http"), .path = SLICE("/") };
-    if (at >= 0) {
-        out->scheme = slice_first(s, (size_t)at);
-        s = slice_skip(s, (size_t)at + 3);
-        for (at = 0; (size_t)at < s.n && s.p[at] != '/' && s.p[at] != '?';)
-            at++;
-        authority = slice_first(s, (size_t)at);
-        s = slice_skip(s, (size_t)at);
-    }
-    at = slice_rfind_byte(authority, ':');
-    if (at >= 0 && slice_to_u64(slice_skip(authority, (size_t)at + 1), 65535, &port))
-        authority = slice_first(authority, (size_t)at);
-    out->host = authority;
-    out->port = (unsigned)port;
-    at = slice_find_byte(s, '#');
-    s = at >= 0 ? slice_first(s, (size_t)at) : s;
-    at = slice_find_byte(s, '?');
-    out->query = at >= 0 ? slice_skip(s, (size_t)at + 1) : SLICE_NONE;
-    s = at >= 0 ? slice_first(s, (size_t)at) : s;
-    if (s.n)
-        out->path = s;
-}
-
 /* ---- scalars and lists ---- */
 
 static const char *const item_paths[] = {
@@ -339,10 +310,10 @@ static struct sample_message *message_open(struct batch_context *c, const struct
     m->head.ops = &message_ops;
     m->context = c;
     m->json = j;
-    url_parse(json_get(j, "url") ? json_str(json_get(j, "url")) : SLICE("http://localhost/"), &m->url);
+    expr_url_split(json_get(j, "url") ? json_str(json_get(j, "url")) : SLICE("http://localhost/"), &m->url);
     m->original = m->url;
     if (original)
-        url_parse(json_str(original), &m->original);
+        expr_url_split(json_str(original), &m->original);
     m->has_body = content && json_type(content) != JSON_NULL;
     if (m->has_body)
         m->body = bytes_of(c->arena, content);

@@ -43,6 +43,9 @@ struct expr_url {
     unsigned port;
 };
 
+/* Take "scheme://host:port/path?query" apart; what is left out reads as of http://localhost/. */
+void expr_url_split(struct slice text, struct expr_url *out);
+
 /* A certificate, DER, with its private key (PEM or DER) when the gateway has it. */
 struct expr_certificate {
     struct slice der;
