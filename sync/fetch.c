@@ -10,7 +10,7 @@
 
 /* Kept on disk when so much has come, or so much time has gone by. */
 #define KEEP_BYTES (128u << 10)
-#define KEEP_NS (NS_PER_S / 2)
+#define KEEP_NS (NS_PER_S / 5)
 /* A request costs about this much besides its body (sync.md d5); a file a little for its opening. */
 #define OVERHEAD_HTTP 450u
 #define OVERHEAD_FILE 64u

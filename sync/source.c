@@ -240,7 +240,9 @@ static bool collect(void *arg, const char *p, size_t n)
 static bool judge_failure(const struct get *g, const struct http_client_result *r, enum sync_reason *reason, struct err *err)
 {
     *reason = r->failure == HTTP_CLIENT_TLS ? SYNC_TLS : SYNC_CONNECT;
-    return err_set(err, "%.*s: %s", SLICE_ARG(g->source->host), r->message[0] ? r->message : "no answer");
+    if (r->message[0])
+        return err_set(err, "%s", r->message); /* it names the host */
+    return err_set(err, "%.*s: no answer", SLICE_ARG(g->source->host));
 }
 
 static bool get_collected(struct exchange *x, struct get *g, struct http_client_request *request, enum sync_reason *reason, struct err *err)

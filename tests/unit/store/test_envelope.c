@@ -90,7 +90,7 @@ static void other_spellings_are_refused(void **state)
     assert_refused("EC1 fresh 1\nab\n", "length is wrong");
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef QQ", "does not end");
     assert_refused("EC1 fresh 2\nab\n0123456789abcdeF QQ\n", "no key id");
-    assert_refused("EC1 fresh 2\nab\n0123456789abcdef\n", "no key id");
+    assert_refused("EC1 fresh 2\nab\n0123456789abcdef\n", "not base64url");
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef \n", "not base64url");
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef QR\n", "not base64url"); /* QQ has another spelling */
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef QQ==\n", "not base64url");
