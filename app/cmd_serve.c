@@ -26,6 +26,9 @@
 
 #define DRAIN_MAX_MS 30000u
 #define LOG_DRAIN_MS 1000u
+/* Helper threads: half of them may hang on a dead name server, handshakes need the others. */
+#define HELPERS_LEAST 4u
+#define HELPERS_MOST 8u
 /* Descriptors beside client connections: backends, listening sockets, the database, logs. */
 #define SPARE_DESCRIPTORS 64u
 
@@ -243,7 +246,8 @@ static bool start_libraries(struct serve *s, struct err *err)
     http1_set_trust(s->trust);
     if (!metrics_open(s->carriers) || !counters_open(settings_u64(&s->cli->settings, SET_LIMIT_COUNTERS)))
         return err_errno(err, "memory");
-    return helpers_start(s->carriers < 2 ? 2 : s->carriers) || err_errno(err, "helper threads");
+    return helpers_start(s->carriers < HELPERS_LEAST ? HELPERS_LEAST : s->carriers > HELPERS_MOST ? HELPERS_MOST : s->carriers) ||
+           err_errno(err, "helper threads");
 }
 
 static int prepare(struct serve *s)

@@ -56,6 +56,7 @@ struct api {
     struct slice root_id;           /* without ";rev=N" */
     struct slice public_path;       /* with the version segment, without slashes at its ends */
     bool http, https;
+    bool websocket;                 /* lists ws or wss: upgrades pass */
     bool subscription_required;
     const struct product *open_product; /* contains this API and asks for no subscription */
     struct route_table routes;

@@ -83,6 +83,7 @@ static bool read_protocols(struct builder *b, const struct part *p, struct api *
     while (json_next(&it)) {
         struct slice name = json_str(it.value);
         names[api->fact.protocols.n++] = name;
+        api->websocket |= slice_eq_icase(name, SLICE("ws")) || slice_eq_icase(name, SLICE("wss"));
         api->http |= slice_eq_icase(name, SLICE("http")) || slice_eq_icase(name, SLICE("ws"));
         api->https |= slice_eq_icase(name, SLICE("https")) || slice_eq_icase(name, SLICE("wss"));
     }

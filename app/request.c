@@ -232,6 +232,24 @@ static bool is_long(const struct request *r)
     return from->upgraded || from->framing != HTTP_BODY_LENGTH || from->length > LONG_BODY_BYTES;
 }
 
+/* The program is about to be let go: what the answer and the log still need of it moves to the request. False: no room. */
+static bool keep_answer(struct request *r)
+{
+    struct rt *rt = &r->rt;
+    struct http_fields *fields = &rt->response.fields;
+    struct slice *texts[] = { &rt->response.reason, &rt->error.source, &rt->error.reason, &rt->error.message, &rt->error.section,
+                              &r->backend_method };
+
+    for (uint32_t i = 0; i < fields->n; i++) {
+        fields->v[i].name = arena_copy(r->arena, fields->v[i].name);
+        fields->v[i].value = arena_copy(r->arena, fields->v[i].value);
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        *texts[i] = arena_copy(r->arena, *texts[i]);
+    remember_names(r, true);
+    return !r->arena->overflow;
+}
+
 static void log_request(struct request *r)
 {
     const struct rt *rt = &r->rt;
@@ -285,8 +303,8 @@ void request_handle(struct conn *c, void *arg)
     r->program = (struct program *)hold;
     fiber_set_label(head->target.p ? "request" : NULL);
     run(r);
-    bool early = is_long(r);
-    remember_names(r, early);
+    remember_names(r, false);
+    bool early = is_long(r) && keep_answer(r);
     if (early)
         live_leave(hold);
     answer(r);

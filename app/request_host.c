@@ -223,7 +223,7 @@ static enum verdict host_forward(struct rt *rt, const struct rt_forward *o)
     if (!add_credentials(r, backend) || !fill_request(r, backend, &request))
         return rt_fail_memory(rt);
     r->forwarded = true;
-    request.upgrade = r->head->upgrade;
+    request.upgrade = r->head->upgrade && r->api->websocket;
     bool ok = forward_request(&r->forward, r->conn, &backend->target, &request, &options, r->arena);
     r->backend_ns += fiber_now() - r->forward.began;
     if (request.body == FORWARD_BODY_STREAM)
