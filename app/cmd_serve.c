@@ -16,7 +16,6 @@
 #include "platform/block.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
-#include "platform/dns.h"
 #include "platform/fiber.h"
 #include "platform/helper.h"
 #include "platform/http1_client.h"
@@ -139,15 +138,6 @@ static void start_carrier(unsigned index, void *arg)
         helper_call(start_services, arg);
 }
 
-static void stop_carrier(unsigned index, void *arg)
-{
-    (void)index;
-    (void)arg;
-    http1_drop_idle();
-    dns_drop();
-    block_pool_drop();
-}
-
 static void drain(void *arg)
 {
     (void)arg;
@@ -156,6 +146,7 @@ static void drain(void *arg)
              (unsigned long long)settings_u64(&serve.cli->settings, SET_DRAIN_DELAY), DRAIN_MAX_MS / 1000);
     (void)fiber_sleep_until(fiber_deadline_ms(settings_u64(&serve.cli->settings, SET_DRAIN_DELAY)));
     http_server_drain(DRAIN_MAX_MS);
+    http1_stop();
     carriers_stop();
 }
 
@@ -278,7 +269,7 @@ static int prepare(struct serve *s)
 
 static int run(struct serve *s)
 {
-    struct carriers_options options = { .count = s->carriers, .on_start = start_carrier, .on_stop = stop_carrier, .arg = s };
+    struct carriers_options options = { .count = s->carriers, .on_start = start_carrier, .arg = s };
     int code = CLI_DONE;
 
     log_info("Started", "holdfast serves on %u carriers, cache %s", s->carriers, s->cache);

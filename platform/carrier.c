@@ -265,8 +265,6 @@ static void *run_carrier(void *arg)
         atomic_store(&start_error, errno);
         carriers_stop();
     }
-    if (carriers_options.on_stop)
-        carriers_options.on_stop(c->index, carriers_options.arg);
     timers_close(c); /* here: a timer may lie in this thread's own memory */
     fiber_free_idle(c);
     stack_unguard_thread(signal_stack);

@@ -23,8 +23,6 @@ struct fiber;
 struct carriers_options {
     unsigned count;                        /* 1..CARRIERS_MAX */
     void (*on_start)(unsigned index, void *arg); /* runs as the first fiber of each carrier */
-    /* Runs on each carrier's thread when its loop has ended, not in a fiber; may be NULL. For memory of the thread's own. */
-    void (*on_stop)(unsigned index, void *arg);
     void *arg;
 };
 #define CARRIERS_MAX 64u
