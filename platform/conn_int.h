@@ -24,6 +24,10 @@
 #define ROOM_OUT_BYTES (64u * 1024)
 /* Of an unread request body so much is read and dropped to keep the connection. */
 #define CONN_DROP_BYTES (64u * 1024)
+/* Of a room's input the pages beyond so much, and of its arena beyond ROOM_ARENA_KEPT, are given back after a large
+ * request. */
+#define ROOM_IN_KEPT (16u * 1024)
+#define ROOM_ARENA_KEPT (64u * 1024)
 /* Pieces up to this size are copied behind the head rather than sent beside it. */
 #define ROOM_OUT_GATHER 4096u
 
@@ -106,7 +110,8 @@ struct conn {
 /* Counts that other threads read: written by their carrier alone. */
 struct serving_counts {
     _Atomic uint64_t accepted, requests, bad_heads, refused, handshakes_failed;
-    atomic_uint open, tls, parked, running;
+    atomic_uint open, tls, running;
+    atomic_uint parked[2]; /* plain, TLS */
 };
 
 static inline void count_up(_Atomic uint64_t *n)
@@ -190,6 +195,9 @@ void serving_trim(struct carrier_timer *timer);
 /* Take over an accepted descriptor on this carrier; tls: a reference that becomes ours, or NULL. */
 void conn_adopt(int fd, const struct http_port *port, unsigned local_port, struct tls_server *tls,
                 const char *peer, size_t peer_n);
+
+/* Connections of all carriers, or those over TLS alone. */
+unsigned conn_open_total(bool tls);
 
 /* ---- listener.c ---- */
 bool listener_start(struct err *err);

@@ -8,8 +8,6 @@
 #define CONNS_KEPT 256u
 #define SAVED_KEPT 64u
 #define ROOMS_KEPT 64u
-/* The pages of a room's arena beyond so much are given back after a large request. */
-#define ROOM_KEPT_BYTES (64u * 1024)
 #define ARENA_BYTES_MIN (64u * 1024)
 
 /* ---- rooms ---- */
@@ -67,10 +65,11 @@ void room_take(struct conn *c)
     c->room = r;
 }
 
-static void give_back_pages(char *p, size_t used)
+/* Of what was used the pages beyond `kept`; both begin on a page. */
+static void give_back_pages(char *p, size_t used, size_t kept)
 {
-    if (used > ROOM_KEPT_BYTES)
-        madvise(p + ROOM_KEPT_BYTES, page_round(used - ROOM_KEPT_BYTES), MADV_DONTNEED);
+    if (used > kept)
+        madvise(p + kept, page_round(used - kept), MADV_DONTNEED);
 }
 
 void room_give(struct conn *c)
@@ -88,8 +87,9 @@ void room_give(struct conn *c)
         room_unmap(r);
         return;
     }
+    give_back_pages(r->in, r->head_n + ROOM_BEYOND_HEAD, ROOM_IN_KEPT + ROOM_BEYOND_HEAD);
     if (r->arena.fixed)
-        give_back_pages(r->arena.fixed, peak);
+        give_back_pages(r->arena.fixed, peak, ROOM_ARENA_KEPT);
     r->next = s->rooms;
     s->rooms = r;
     s->room_count++;
@@ -189,7 +189,7 @@ void conn_park(struct conn *c)
         return;
     c->parked = true;
     conn_list_push(&c->s->parked[c->tls], c);
-    count_adjust(&c->s->counts.parked, 1);
+    count_adjust(&c->s->counts.parked[c->tls], 1);
 }
 
 void conn_unpark(struct conn *c)
@@ -198,7 +198,7 @@ void conn_unpark(struct conn *c)
         return;
     c->parked = false;
     conn_list_remove(&c->s->parked[c->tls], c);
-    count_adjust(&c->s->counts.parked, -1);
+    count_adjust(&c->s->counts.parked[c->tls], -1);
 }
 
 /* ---- connection objects ---- */

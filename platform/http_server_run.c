@@ -66,7 +66,7 @@ static void begin_handshake(struct conn *c, struct tls_server *tls)
     conn_close(c);
 }
 
-static unsigned open_total(bool tls)
+unsigned conn_open_total(bool tls)
 {
     unsigned n = 0;
 
@@ -92,9 +92,9 @@ static bool close_longest_idle(struct serving *s, bool tls)
 
 static bool fits(struct serving *s, bool tls)
 {
-    if (open_total(false) > s->options.max_connections && !close_longest_idle(s, false))
+    if (conn_open_total(false) > s->options.max_connections && !close_longest_idle(s, false))
         return false;
-    return !tls || open_total(true) < s->options.max_tls_connections || close_longest_idle(s, true);
+    return !tls || conn_open_total(true) < s->options.max_tls_connections || close_longest_idle(s, true);
 }
 
 /* counts.open was raised by whoever chose this carrier. */
@@ -283,7 +283,8 @@ struct http_server_counts http_server_counts(void)
         sum.refused += atomic_load_explicit(&n->refused, memory_order_relaxed);
         sum.handshakes_failed += atomic_load_explicit(&n->handshakes_failed, memory_order_relaxed);
         sum.open += atomic_load_explicit(&n->open, memory_order_relaxed);
-        sum.parked += atomic_load_explicit(&n->parked, memory_order_relaxed);
+        sum.parked += atomic_load_explicit(&n->parked[0], memory_order_relaxed);
+        sum.parked += atomic_load_explicit(&n->parked[1], memory_order_relaxed);
         sum.running += atomic_load_explicit(&n->running, memory_order_relaxed);
         sum.tls += atomic_load_explicit(&n->tls, memory_order_relaxed);
     }

@@ -185,14 +185,29 @@ static void arrive(struct inbox_item *item)
     conn_adopt(h.fd, &h.port->port, h.port->bound_port, h.tls, h.peer, h.peer_n);
 }
 
-static unsigned carrier_with_fewest(void)
+static unsigned parked_on(const struct serving *s, bool tls)
 {
-    unsigned best = 0, least = UINT32_MAX;
+    unsigned n = atomic_load_explicit(&s->counts.parked[1], memory_order_relaxed);
+
+    return tls ? n : n + atomic_load_explicit(&s->counts.parked[0], memory_order_relaxed);
+}
+
+/* The carrier with the fewest connections; over a limit the one with the most that could make room. */
+static unsigned choose_carrier(bool tls)
+{
+    const struct http_server_options *o = &serving_at(0)->options;
+    bool tls_full = tls && conn_open_total(true) >= o->max_tls_connections;
+    bool full = tls_full || conn_open_total(false) >= o->max_connections;
+    unsigned best = 0, least = UINT32_MAX, most = 0;
 
     for (unsigned i = 0; i < carriers_count(); i++) {
         struct serving *s = serving_at(i);
         unsigned open = atomic_load_explicit(&s->counts.open, memory_order_relaxed);
-        if (atomic_load_explicit(&s->started, memory_order_relaxed) && open < least) {
+        unsigned parked = full ? parked_on(s, tls_full) : 0;
+        if (!atomic_load_explicit(&s->started, memory_order_relaxed))
+            continue;
+        if (parked > most || (parked == most && open < least)) {
+            most = parked;
             least = open;
             best = i;
         }
@@ -216,7 +231,7 @@ static size_t peer_text(const union address *a, char *out)
 
 static void hand_over(const struct listening *l, int fd, const union address *from)
 {
-    unsigned to = carrier_with_fewest();
+    unsigned to = choose_carrier(l->port.tls != NULL);
     struct handover *h = malloc(sizeof *h);
 
     if (!h) {
