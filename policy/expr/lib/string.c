@@ -1,9 +1,5 @@
 /* System.String. */
-#include "policy/expr/format.h"
-#include "policy/expr/lib/lib.h"
-
-#define NEED_THIS if (a[0].kind == EXPR_NULL) return vm_throw_null(vm)
-#define NEED(i, name) if (a[i].kind == EXPR_NULL) return vm_throw_arg_null(vm, name)
+#include "policy/expr/lib/string_int.h"
 
 NATIVE(string_empty)
 {
@@ -22,18 +18,18 @@ NATIVE(string_self)
     return a[0];
 }
 
+NATIVE(string_copy)
+{
+    NEED(0, "str");
+    return a[0];
+}
+
 NATIVE(string_item)
 {
     NEED_THIS;
     if (a[1].i < 0 || a[1].i >= text_length(a[0]))
         return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
     return val_char(text_unit(a[0], (uint32_t)a[1].i));
-}
-
-/* OrdinalIgnoreCase, and the cultures' own. */
-static bool ignores_case(struct expr_value comparison)
-{
-    return comparison.i & 1;
 }
 
 static bool equal(struct expr_value x, struct expr_value y, bool ignore_case)
@@ -64,70 +60,16 @@ NATIVE(string_equals_static)
     return val_bool(equal(a[0], a[1], ignores_case(a[2])));
 }
 
-/* A char argument as a string. */
-static struct expr_value needle_of(struct vm *vm, struct expr_value v)
-{
-    return v.kind == EXPR_CHAR ? text_value(value_text(vm, v)) : v;
-}
-
-static struct expr_value folded(struct vm *vm, struct expr_value v, uint32_t (*map)(uint32_t))
-{
-    struct buf b;
-    const char *p = v.s, *end = v.s + v.n;
-    uint32_t cp;
-    size_t n;
-
-    buf_init(&b, vm->arena);
-    buf_reserve(&b, v.n);
-    while ((n = text_decode(p, end, &cp)) > 0) {
-        text_put_unit(&b, map(cp));
-        p += n;
-    }
-    if (b.failed)
-        return vm_throw_budget(vm, "memory");
-    return text_value(buf_slice(&b));
-}
-
-/* Byte offset of needle in hay from a byte offset on, or -1. */
-static ptrdiff_t search(struct vm *vm, struct expr_value hay, struct expr_value needle, bool ignore_case, uint32_t from)
-{
-    ptrdiff_t at;
-
-    if (ignore_case) {
-        hay = folded(vm, hay, text_upper);
-        needle = folded(vm, needle, text_upper);
-    }
-    at = slice_find(slice_skip(text_slice(hay), from), text_slice(needle));
-    return at < 0 ? -1 : at + (ptrdiff_t)from;
-}
-
-NATIVE(string_contains)
-{
-    NEED_THIS;
-    NEED(1, "value");
-    return val_bool(search(vm, a[0], needle_of(vm, a[1]), site->n > 2 && ignores_case(a[2]), 0) >= 0);
-}
-
-NATIVE(string_index_of)
-{
-    ptrdiff_t at;
-
-    NEED_THIS;
-    NEED(1, "value");
-    at = search(vm, a[0], needle_of(vm, a[1]), false, 0);
-    return val_int(at < 0 ? -1 : (int32_t)text_index(a[0], (uint32_t)at));
-}
-
 static struct expr_value at_edge(struct vm *vm, const struct site *site, struct expr_value *a, bool end)
 {
     struct expr_value needle, part = a[0];
 
     NEED_THIS;
     NEED(1, "value");
-    needle = needle_of(vm, a[1]);
+    needle = string_needle(vm, a[1]);
     if (site->n > 2 && ignores_case(a[2]) && !(text_is_ascii(part) && text_is_ascii(needle))) {
-        part = folded(vm, part, text_upper);
-        needle = folded(vm, needle, text_upper);
+        part = string_folded(vm, part, text_upper);
+        needle = string_folded(vm, needle, text_upper);
     }
     if (needle.n > part.n)
         return val_bool(false);
@@ -147,12 +89,6 @@ NATIVE(string_ends_with)
     return at_edge(vm, site, a, true);
 }
 
-static struct expr_value range_value(struct vm *vm, const char *param, const char *text, int64_t value)
-{
-    return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "%s ('%lld') must be a non-negative value. (Parameter '%s')\nActual value was %lld.%s",
-                    param, (long long)value, param, (long long)value, text);
-}
-
 NATIVE(string_substring)
 {
     int64_t length;
@@ -160,7 +96,7 @@ NATIVE(string_substring)
     NEED_THIS;
     length = text_length(a[0]);
     if (a[1].i < 0)
-        return range_value(vm, "startIndex", "", a[1].i);
+        return string_negative(vm, "startIndex", a[1].i);
     if (a[1].i > length)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex cannot be larger than length of string. (Parameter 'startIndex')");
     return text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)(length - a[1].i));
@@ -173,9 +109,9 @@ NATIVE(string_substring_length)
     NEED_THIS;
     length = text_length(a[0]);
     if (a[1].i < 0)
-        return range_value(vm, "startIndex", "", a[1].i);
+        return string_negative(vm, "startIndex", a[1].i);
     if (a[2].i < 0)
-        return range_value(vm, "length", "", a[2].i);
+        return string_negative(vm, "length", a[2].i);
     if (a[1].i > length)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex cannot be larger than length of string. (Parameter 'startIndex')");
     if (a[1].i + a[2].i > length)
@@ -186,13 +122,13 @@ NATIVE(string_substring_length)
 NATIVE(string_to_lower)
 {
     NEED_THIS;
-    return folded(vm, a[0], text_lower);
+    return string_folded(vm, a[0], text_lower);
 }
 
 NATIVE(string_to_upper)
 {
     NEED_THIS;
-    return folded(vm, a[0], text_upper);
+    return string_folded(vm, a[0], text_upper);
 }
 
 /* ---- trimming ---- */
@@ -200,10 +136,11 @@ NATIVE(string_to_upper)
 static bool in_set(struct expr_value set, uint32_t unit)
 {
     const struct list_object *l = set.p;
-    struct expr_value c = val_char(unit);
 
+    if (set.kind == EXPR_CHAR)
+        return set.i == unit;
     if (set.kind != EXPR_OBJECT || l->n == 0)
-        return net_char_is_white_space(NULL, NULL, &c).i;
+        return string_is_white(unit);
     for (uint32_t i = 0; i < l->n; i++)
         if (l->items[i].i == unit)
             return true;
@@ -237,50 +174,6 @@ NATIVE(string_trim_start)
 NATIVE(string_trim_end)
 {
     return trim(vm, a, site, false, true);
-}
-
-NATIVE(string_replace)
-{
-    struct expr_value from, to;
-    struct slice rest;
-    struct buf b;
-    ptrdiff_t at;
-
-    NEED_THIS;
-    NEED(1, "oldValue");
-    from = needle_of(vm, a[1]);
-    to = a[2].kind == EXPR_NULL ? TEXT("") : needle_of(vm, a[2]);
-    if (from.n == 0)
-        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "String cannot be of zero length. (Parameter 'oldValue')");
-    rest = text_slice(a[0]);
-    if (slice_find(rest, text_slice(from)) < 0)
-        return a[0];
-    buf_init(&b, vm->arena);
-    while ((at = slice_find(rest, text_slice(from))) >= 0) {
-        buf_put(&b, slice_first(rest, (size_t)at));
-        buf_put(&b, text_slice(to));
-        rest = slice_skip(rest, (size_t)at + from.n);
-    }
-    buf_put(&b, rest);
-    if (b.failed)
-        return vm_throw_budget(vm, "memory");
-    return text_value(buf_slice(&b));
-}
-
-NATIVE(string_split_chars)
-{
-    struct list_object *l = list_make(vm, &type_strings, 4);
-    uint32_t n, from = 0;
-
-    NEED_THIS;
-    n = text_length(a[0]);
-    for (uint32_t i = 0; l && i < n; i++)
-        if (in_set(a[1], text_unit(a[0], i))) {
-            if (!list_append(vm, l, text_sub(vm->arena, a[0], from, i - from)))
-                return expr_value_null();
-            from = i + 1;
-        }
-    return l && list_append(vm, l, text_sub(vm->arena, a[0], from, n - from)) ? object_value(l) : expr_value_null();
 }
 
 /* ---- static ---- */
@@ -321,7 +214,7 @@ static struct expr_value join(struct vm *vm, struct slice separator, struct expr
 
 NATIVE(string_join)
 {
-    return join(vm, a[0].kind == EXPR_STRING ? text_slice(a[0]) : SLICE_NONE, a[1]);
+    return join(vm, a[0].kind == EXPR_NULL ? SLICE_NONE : text_slice(string_needle(vm, a[0])), a[1]);
 }
 
 NATIVE(string_concat)

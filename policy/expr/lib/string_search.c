@@ -1,0 +1,280 @@
+/* System.String: looking for things, and order. Positions are UTF-16 units outside, bytes inside. */
+#include "policy/expr/lib/string_int.h"
+
+struct expr_value string_needle(struct vm *vm, struct expr_value v)
+{
+    return v.kind == EXPR_CHAR ? text_value(value_text(vm, v)) : v;
+}
+
+struct expr_value string_folded(struct vm *vm, struct expr_value v, uint32_t (*map)(uint32_t))
+{
+    struct buf b;
+    const char *p = v.s, *end = v.s + v.n;
+    uint32_t cp;
+    size_t n;
+
+    if (!vm_charge(vm, v.n / 64))
+        return TEXT("");
+    if (text_is_ascii(v)) {
+        char *out = arena_alloc_raw(vm->arena, v.n + 1);
+        bool upper = map == text_upper;
+
+        for (uint32_t i = 0; out && i < v.n; i++)
+            out[i] = upper ? ascii_upper(p[i]) : ascii_lower(p[i]);
+        return out ? text_ascii(slice_of(out, v.n)) : (vm_throw_budget(vm, "memory"), TEXT(""));
+    }
+    buf_init(&b, vm->arena);
+    buf_reserve(&b, v.n);
+    while ((n = text_decode(p, end, &cp)) > 0) {
+        text_put_unit(&b, map(cp));
+        p += n;
+    }
+    if (b.failed)
+        return vm_throw_budget(vm, "memory"), TEXT("");
+    return text_value(buf_slice(&b));
+}
+
+bool string_is_white(uint32_t c)
+{
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+struct expr_value string_negative(struct vm *vm, const char *param, int64_t value)
+{
+    return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "%s ('%lld') must be a non-negative value. (Parameter '%s')\nActual value was %lld.",
+                    param, (long long)value, param, (long long)value);
+}
+
+static ptrdiff_t find_icase(struct slice hay, struct slice needle, size_t from)
+{
+    char low, up;
+
+    if (needle.n == 0)
+        return (ptrdiff_t)from;
+    low = ascii_lower(needle.p[0]);
+    up = ascii_upper(needle.p[0]);
+    for (size_t i = from; i + needle.n <= hay.n; i++)
+        if ((hay.p[i] == low || hay.p[i] == up) && slice_eq_icase(slice_of(hay.p + i, needle.n), needle))
+            return (ptrdiff_t)i;
+    return -1;
+}
+
+int64_t string_find(struct vm *vm, struct expr_value hay, struct expr_value needle, bool ignore_case, uint32_t from)
+{
+    ptrdiff_t at;
+    size_t start;
+
+    if (!vm_charge(vm, hay.n / 64))
+        return -1;
+    if (ignore_case && text_is_ascii(hay) && text_is_ascii(needle))
+        return find_icase(text_slice(hay), text_slice(needle), from);
+    if (ignore_case) { /* simple case maps change no unit counts */
+        hay = string_folded(vm, hay, text_upper);
+        needle = string_folded(vm, needle, text_upper);
+    }
+    start = text_offset(hay, from);
+    at = slice_find(slice_skip(text_slice(hay), start), text_slice(needle));
+    return at < 0 ? -1 : (int64_t)text_index(hay, (uint32_t)(start + (size_t)at));
+}
+
+NATIVE(string_contains)
+{
+    NEED_THIS;
+    NEED(1, "value");
+    return val_bool(string_find(vm, a[0], string_needle(vm, a[1]), site->n > 2 && ignores_case(a[2]), 0) >= 0);
+}
+
+/* ---- IndexOf ---- */
+
+static struct expr_value bad_start(struct vm *vm)
+{
+    return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION,
+                    "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter 'startIndex')");
+}
+
+static struct expr_value bad_count(struct vm *vm)
+{
+    return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION,
+                    "Count must be positive and count must refer to a location within the string/array/collection. (Parameter 'count')");
+}
+
+/* The arguments behind the needle: [start [, count]] [comparison]. False: exception. */
+static bool search_args(struct vm *vm, const struct site *site, struct expr_value *a, uint32_t length, bool last, int64_t span[3])
+{
+    unsigned ints = 0;
+
+    span[2] = 0;
+    for (unsigned i = 2; i < site->n; i++) {
+        if (a[i].kind == EXPR_ENUM)
+            span[2] = ignores_case(a[i]);
+        else if (ints < 2)
+            span[ints++] = a[i].i;
+    }
+    if (!last) {
+        if (ints < 1)
+            span[0] = 0;
+        if (span[0] < 0 || span[0] > length)
+            return bad_start(vm), false;
+        if (ints < 2)
+            span[1] = (int64_t)length - span[0];
+        if (span[1] < 0 || span[1] > (int64_t)length - span[0])
+            return bad_count(vm), false;
+        return true;
+    }
+    if (ints < 1)
+        span[0] = (int64_t)length - 1;
+    if (length && (span[0] < 0 || span[0] > length))
+        return bad_start(vm), false;
+    if (length && span[0] == length)
+        span[0]--, span[1] -= ints > 1 && span[1] > 0;
+    if (ints < 2)
+        span[1] = span[0] + 1;
+    if (length && (span[1] < 0 || span[0] - span[1] + 1 < 0))
+        return bad_count(vm), false;
+    return true;
+}
+
+NATIVE(string_index_of)
+{
+    struct expr_value needle;
+    int64_t span[3], at;
+
+    NEED_THIS;
+    NEED(1, "value");
+    if (!search_args(vm, site, a, text_length(a[0]), false, span))
+        return expr_value_null();
+    needle = string_needle(vm, a[1]);
+    at = string_find(vm, a[0], needle, span[2], (uint32_t)span[0]);
+    return val_int(at >= 0 && at + text_length(needle) <= span[0] + span[1] ? (int32_t)at : -1);
+}
+
+NATIVE(string_last_index_of)
+{
+    struct expr_value needle;
+    int64_t span[3], length, low, n;
+
+    NEED_THIS;
+    NEED(1, "value");
+    length = text_length(a[0]);
+    if (!search_args(vm, site, a, (uint32_t)length, true, span))
+        return expr_value_null();
+    needle = string_needle(vm, a[1]);
+    n = text_length(needle);
+    if (n == 0)
+        return val_int(length == 0 ? 0 : (int32_t)(site->n > 2 && a[2].kind != EXPR_ENUM ? span[0] + 1 : length));
+    low = span[0] - span[1] + 1;
+    for (int64_t at = span[0] - n + 1; at >= low && at >= 0; at--) {
+        struct expr_value part = text_sub(vm->arena, a[0], (uint32_t)at, (uint32_t)n);
+
+        if (span[2] ? text_compare_ordinal(part, needle, true) == 0 : slice_eq(text_slice(part), text_slice(needle)))
+            return val_int((int32_t)at);
+        if (!vm_charge(vm, at % 64 == 0))
+            break;
+    }
+    return val_int(-1);
+}
+
+static bool is_any(struct expr_value set, uint32_t unit)
+{
+    const struct list_object *l = set.p;
+
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->items[i].i == unit)
+            return true;
+    return false;
+}
+
+NATIVE(string_index_of_any)
+{
+    int64_t span[3];
+
+    NEED_THIS;
+    NEED(1, "anyOf");
+    if (!search_args(vm, site, a, text_length(a[0]), false, span))
+        return expr_value_null();
+    for (int64_t i = span[0]; i < span[0] + span[1]; i++)
+        if (is_any(a[1], text_unit(a[0], (uint32_t)i)))
+            return val_int((int32_t)i);
+    return val_int(-1);
+}
+
+NATIVE(string_last_index_of_any)
+{
+    int64_t span[3];
+    uint32_t length;
+
+    NEED_THIS;
+    NEED(1, "anyOf");
+    length = text_length(a[0]);
+    if (!search_args(vm, site, a, length, true, span))
+        return expr_value_null();
+    for (int64_t i = span[0]; length && i > span[0] - span[1]; i--)
+        if (is_any(a[1], text_unit(a[0], (uint32_t)i)))
+            return val_int((int32_t)i);
+    return val_int(-1);
+}
+
+/* ---- order ---- */
+
+int string_compare(struct expr_value x, struct expr_value y, unsigned comparison)
+{
+    if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
+        return x.kind == y.kind ? 0 : x.kind == EXPR_NULL ? -1 : 1;
+    return comparison >= 4 ? text_compare_ordinal(x, y, comparison & 1) : text_compare(x, y, comparison & 1);
+}
+
+/* The comparison among the arguments: a StringComparison, a bool, or none. */
+static unsigned comparison_of(struct expr_value v)
+{
+    return v.kind == EXPR_ENUM || v.kind == EXPR_BOOL ? (unsigned)v.i : 0;
+}
+
+NATIVE(string_compare)
+{
+    return val_int(string_compare(a[0], a[1], site->n > 2 ? comparison_of(a[2]) : 0));
+}
+
+NATIVE(string_compare_ordinal)
+{
+    return val_int(string_compare(a[0], a[1], 4));
+}
+
+/* (strA, indexA, strB, indexB, length [, comparison]); false: exception. */
+static bool part_of(struct vm *vm, struct expr_value *s, int64_t index, int64_t length, const char *param)
+{
+    int64_t n = s->kind == EXPR_NULL ? 0 : text_length(*s);
+
+    if (index < 0 || index > n) {
+        vm_throw_range(vm, param);
+        return false;
+    }
+    if (s->kind == EXPR_STRING)
+        *s = text_sub(vm->arena, *s, (uint32_t)index, (uint32_t)(length < n - index ? length : n - index));
+    return true;
+}
+
+static struct expr_value compare_parts(struct vm *vm, struct expr_value *a, unsigned comparison)
+{
+    if (a[4].i < 0)
+        return vm_throw_range(vm, "length");
+    if (!part_of(vm, &a[0], a[1].i, a[4].i, "indexA") || !part_of(vm, &a[2], a[3].i, a[4].i, "indexB"))
+        return expr_value_null();
+    return val_int(string_compare(a[0], a[2], comparison));
+}
+
+NATIVE(string_compare_parts)
+{
+    return compare_parts(vm, a, site->n > 5 ? comparison_of(a[5]) : 0);
+}
+
+NATIVE(string_compare_parts_ordinal)
+{
+    return compare_parts(vm, a, 4);
+}
+
+NATIVE(string_compare_to)
+{
+    NEED_THIS;
+    return val_int(string_compare(a[0], a[1], 0));
+}
