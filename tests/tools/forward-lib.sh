@@ -23,7 +23,7 @@ make_raw_api() {
     mkdir -p "$raw" "$work/artifacts/gateways/on-premises-gateway/apis/raw"
     echo '{}' > "$work/artifacts/gateways/on-premises-gateway/apis/raw/gatewayApiInformation.json"
     cat > "$raw/apiInformation.json" <<JSON
-{ "properties": { "displayName": "Raw", "path": "raw", "protocols": ["http", "https"],
+{ "properties": { "displayName": "Raw", "path": "raw", "protocols": ["http", "https", "ws"],
   "serviceUrl": "http://127.0.0.1:$onprem/base", "subscriptionRequired": false } }
 JSON
     for method in GET HEAD POST PUT DELETE; do operation "any-${method,,}" $method '/*'; done
