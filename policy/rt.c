@@ -405,6 +405,8 @@ bool rt_late_header(struct rt *rt, struct slice name, struct slice value)
     return http_fields_set(&rt->late_fields, name, value) || (rt_fail_memory(rt), false);
 }
 
+const struct value_name rt_caching_types[] = { { "prefer-external", 0 }, { "internal", 1 }, { "external", 2 }, { 0 } };
+
 /* ---- variables ---- */
 
 static struct rt_variable *find_variable(const struct rt *rt, struct slice name)

@@ -182,6 +182,11 @@ struct rt_host {
     /* One more inside `key`? False when `max` are. Every true is followed by one leave. */
     bool (*enter)(struct rt *rt, struct slice key, uint64_t max);
     void (*leave)(struct rt *rt, struct slice key);
+    /* The value cache. What get gives lives as long as the request; put copies, a value that cannot be copied
+     * (expr_value_copy) is dropped. All three NULL: there is no cache, everything misses. */
+    bool (*cache_get)(struct rt *rt, struct slice key, struct expr_value *out);
+    void (*cache_put)(struct rt *rt, struct slice key, struct expr_value value, uint64_t seconds);
+    void (*cache_remove)(struct rt *rt, struct slice key);
     /* Monotonic and wall nanoseconds. */
     uint64_t (*now)(struct rt *rt);
     uint64_t (*wall)(struct rt *rt);
@@ -333,6 +338,9 @@ bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint3
                    enum exists_action action) WARN_UNUSED;
 /* A field of the final response, whatever becomes of the present one; replaces an earlier one of that name. */
 bool rt_late_header(struct rt *rt, struct slice name, struct slice value) WARN_UNUSED;
+
+/* Values of caching-type; there is one cache, so that all mean the same. */
+extern const struct value_name rt_caching_types[];
 
 /* ---- variables ---- */
 bool rt_set_variable(struct rt *rt, struct slice name, struct expr_value value) WARN_UNUSED;
