@@ -133,17 +133,29 @@ struct tls_server {
     mbedtls_pk_context key;
 };
 
-/* Forward secrecy and AEAD only. */
-static const int server_suites[] = {
-    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
-    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
-    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+/* Forward secrecy and AEAD only. ChaCha20 first: with this library it is faster than AES-GCM even
+ * where the processor has AES (measured 327 against 251 MB/s), and far faster where it has not. In
+ * TLS 1.3 the client's order counts. */
+#define SUITES                                                                                     \
+    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, MBEDTLS_TLS1_3_AES_128_GCM_SHA256,                    \
+        MBEDTLS_TLS1_3_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,  \
+        MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,                                       \
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,                                           \
+        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,                                             \
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                                           \
+        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+static const int server_suites[] = { SUITES, 0 };
+/* Backends may be old: what they had before AEAD comes last. */
+static const int client_suites[] = {
+    SUITES,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
     0,
 };
 
@@ -278,6 +290,7 @@ static int configure_client(mbedtls_ssl_config *conf, mbedtls_x509_crt *chain, i
     int code = configure(conf, MBEDTLS_SSL_IS_CLIENT);
 
     mbedtls_ssl_conf_authmode(conf, authmode);
+    mbedtls_ssl_conf_ciphersuites(conf, client_suites);
     mbedtls_ssl_conf_ca_chain(conf, chain, NULL);
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
@@ -697,7 +710,7 @@ static size_t usable(void *p)
     return p ? malloc_usable_size(p) : 0;
 }
 
-/* The ciphers' contexts hang off the transform, whose type is the library's: 1 kB is not seen. */
+/* What hangs off the transform and off parsed certificates is not seen: see tls.h. */
 static size_t measure(struct tls *t)
 {
     mbedtls_ssl_session *session = t->ssl.MBEDTLS_PRIVATE(session);

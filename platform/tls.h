@@ -73,7 +73,8 @@ const char *tls_version(const struct stream *s);
  * back when used. Two system calls: for connections that are parked for a while. */
 void tls_trim(struct stream *s);
 /* Bytes of memory one TLS connection holds, measured at the latest handshake (for `inspect status`
- * and docs); 0 before. */
+ * and docs); 0 before. Small parts that only the library can see are not counted: about 2 kB, and
+ * in a client some more for each certificate of the server. */
 size_t tls_connection_bytes(void);
 struct tls_counts { uint64_t server_full, server_resumed, client_full, client_resumed, failed; };
 /* Handshakes so far; any thread. */
