@@ -1,5 +1,5 @@
-/* What civetweb.o calls and nothing of ours hangs on: its heap, socket calls that do nothing, and what is never
- * called in the way we use civetweb. The other half is civetweb_seam.c. */
+/* What civetweb.o calls and nothing of ours hangs on: its heap, socket calls that do nothing,
+ * and what is never called in the way we use civetweb. The other half is civetweb_seam.c. */
 #include "platform/civetweb_seam.h"
 
 #include <errno.h>
@@ -13,7 +13,8 @@
 #include "platform/fiber.h"
 #include "platform/log.h"
 
-bool seam_strict;
+/* civetweb counts the requests of a connection in an int: a slot ends long before that is full. */
+struct seam_options seam_options = { .heads_per_slot = 1u << 24 };
 
 /* ---- memory: free lists of the thread, so that a request allocates nothing ---- */
 
@@ -48,7 +49,8 @@ static void *new_piece(size_t n, size_t class, bool zeroed)
         n = (size_t)32 << class;
     if (n > SIZE_MAX - sizeof(struct piece))
         return NULL;
-    /* A large one is zero as it comes, page by page when it is touched: the table of workers is large. */
+    /* A large one is zero as it comes, page by page when it is touched: the table of workers is
+     * large. */
     struct piece *p = zeroed ? calloc(1, sizeof *p + n) : malloc(sizeof *p + n);
     if (!p)
         return NULL;
@@ -160,8 +162,8 @@ int seam_getsockname(int fd, struct sockaddr *addr, socklen_t *n)
     return 0;
 }
 
-int seam_getnameinfo(const struct sockaddr *addr, socklen_t n, char *host, socklen_t host_n, char *service,
-                     socklen_t service_n, int flags)
+int seam_getnameinfo(const struct sockaddr *addr, socklen_t n, char *host, socklen_t host_n,
+                     char *service, socklen_t service_n, int flags)
 {
     if (host && host_n)
         snprintf(host, host_n, "0.0.0.0");
@@ -183,13 +185,14 @@ int seam_fcntl64(int fd, int command, ...)
 static long unreachable(const char *name, long result)
 {
     log_error("SeamUnreachable", "civetweb called %s", name);
-    if (seam_strict)
+    if (seam_options.strict)
         abort();
     errno = ENOSYS;
     return result;
 }
 
-/* civetweb passes arguments that these do not look at; integers and pointers return alike on our targets. */
+/* civetweb passes arguments that these do not look at; integers and pointers return alike on our
+ * targets. */
 #define UNREACHABLE(name, result) \
     long seam_##name(void);       \
     long seam_##name(void)        \

@@ -1,23 +1,29 @@
 /* civetweb's workers as fibers. The only file that includes civetweb.h.
  *
- * civetweb.c is compiled unmodified; in its object the calls that platform/civetweb.def names are renamed to the
- * seam_ functions below, so that it believes it has threads, sockets and a heap.
+ * civetweb.c is compiled unmodified; in its object the calls that platform/civetweb.def names
+ * are renamed to the seam_ functions below, so that it believes it has threads, sockets and a
+ * heap.
  *
- * A slot is what civetweb takes for a client's connection: a descriptor that is no descriptor. It is bound to one
- * worker and lives long: its "client" sends one head after the other, each for another connection of ours.
+ * A slot is what civetweb takes for a client's connection: a descriptor that is no descriptor.
+ * It is bound to one worker and lives long: its "client" sends one head after the other, each
+ * for another connection of ours.
  *
  *   seam_dispatch(c)  -> an idle slot gets c, or c queues and a worker is born
- *   worker: poll(slot) waits for that; recv(slot) gives the head that we write; begin_request runs conn_run(c)
+ *   worker: poll(slot) waits for that; recv(slot) gives the head that we write;
+ *           begin_request runs conn_run(c)
  *
  * Invariants (architecture.md, decisions 1 and 2)
- * 1. recv of a head gives exactly one head: a method civetweb knows, an origin-form target, our Host, nothing
- *    else. So it never sees a body, Connection, Expect or Upgrade, and never a byte of the client's but these two.
- * 2. Workers are born lazily: pthread_create records one; it starts when a head waits and no worker is idle.
- * 3. Idle slots are reused last in, first out; those beyond IDLE_KEPT_WARM give their stack pages back.
+ * 1. recv of a head gives exactly one head: a method civetweb knows, an origin-form target, our
+ *    Host, nothing else. So it never sees a body, Connection, Expect or Upgrade, and never a
+ *    byte of the client's but these two.
+ * 2. Workers are born lazily: pthread_create records one; it starts when a head waits and no
+ *    worker is idle.
+ * 3. Idle slots are reused last in, first out; those beyond IDLE_KEPT_WARM give their stack
+ *    pages back.
  * 4. civetweb's close only ends a slot; connections are closed by http_server.c alone.
- * 5. Everything here belongs to one carrier, but for mg_init_library, which is called once. Its mutexes are taken
- *    and released within one turn, except by pthread_cond_wait.
- * 6. What is unreachable is logged and fails; tests set seam_strict and abort. */
+ * 5. Everything here belongs to one carrier, but for mg_init_library, which is called once. Its
+ *    mutexes are taken and released within one turn, except by pthread_cond_wait.
+ * 6. What is unreachable is logged and fails; tests set seam_options.strict and abort. */
 #include "platform/conn_int.h"
 
 #include <assert.h>
@@ -39,8 +45,6 @@
 /* Workers that keep the pages of their stack, and for how long the others do (rule 9). */
 #define IDLE_KEPT_WARM 16u
 #define IDLE_WARM_NS (10 * NS_PER_S)
-/* civetweb counts the requests of a connection in an int; a slot ends long before that is full. */
-#define HEADS_PER_SLOT (1u << 24)
 #define HOST "holdfast"
 /* Room in civetweb's buffer beside the target. */
 #define HEAD_BESIDE_TARGET 256u
@@ -156,9 +160,9 @@ static bool bear(struct seam *w, struct thread *t, const char *name)
     return true;
 }
 
-/* Heads are ready and nobody is idle: one more slot, for a worker that civetweb holds idle or a new one. Only a few
- * come at a time, and each that takes a head asks for the next: a burst that a handful can serve, one head after the
- * other, does not bear hundreds. */
+/* Heads are ready and nobody is idle: one more slot, for a worker that civetweb holds idle or a
+ * new one. Only a few come at a time, and each that takes a head asks for the next: a burst that
+ * a handful can serve, one head after the other, does not bear hundreds. */
 static void need_worker(struct seam *w)
 {
     if (w->accepts_due > w->born / 8)
@@ -235,7 +239,8 @@ static struct slot *slot_of(struct seam *w, int fd)
     return fd >= SLOT_FD && i < w->workers ? &w->slots[i] : NULL;
 }
 
-/* A head for this worker, or false when it is to end. The worker was interrupted only if a request was lost. */
+/* A head for this worker, or false when it is to end. The worker was interrupted only if a
+ * request was lost. */
 static bool await_head(struct seam *w, struct slot *slot)
 {
     struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &slot->wake };
@@ -294,15 +299,17 @@ int seam_poll(struct pollfd *fds, nfds_t n, int ms)
         return 1;
     lose(slot);
     bind_slot(slot);
-    if (slot->heads == HEADS_PER_SLOT)
+    if (slot->heads >= seam_options.heads_per_slot)
         return 1; /* recv gives the end of the stream */
     return await_head(w, slot) ? 1 : 0;
 }
 
 static struct slice known_method(struct slice method)
 {
-    static const struct slice known[] = { SLICE_INIT("GET"), SLICE_INIT("POST"), SLICE_INIT("PUT"), SLICE_INIT("DELETE"),
-                                          SLICE_INIT("HEAD"), SLICE_INIT("OPTIONS"), SLICE_INIT("PATCH") };
+    static const struct slice known[] = { SLICE_INIT("GET"),  SLICE_INIT("POST"),
+                                          SLICE_INIT("PUT"),  SLICE_INIT("DELETE"),
+                                          SLICE_INIT("HEAD"), SLICE_INIT("OPTIONS"),
+                                          SLICE_INIT("PATCH") };
 
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (slice_eq(method, known[i]))
@@ -346,7 +353,8 @@ ssize_t seam_recv(int fd, void *buf, size_t n, int flags)
     return write_head(conn_head(slot->conn), buf, n);
 }
 
-/* civetweb never answers by itself where begin_request does: what it says here is an error of ours. */
+/* civetweb never answers by itself where begin_request does: what it says here is an error of
+ * ours. */
 ssize_t seam_send(int fd, const void *buf, size_t n, int flags)
 {
     log_error("WorkerAnswered", "%.*s", (int)(n < 200 ? n : 200), (const char *)buf);
@@ -526,9 +534,12 @@ struct mutex {
 };
 
 static_assert(sizeof(struct mutex) <= sizeof(pthread_mutex_t), "our mutex must fit in civetweb's");
-static_assert(_Alignof(struct mutex) <= _Alignof(pthread_mutex_t), "our mutex must be aligned in civetweb's");
-static_assert(sizeof(struct fiber_cond) <= sizeof(pthread_cond_t), "our condition must fit in civetweb's");
-static_assert(_Alignof(struct fiber_cond) <= _Alignof(pthread_cond_t), "our condition must be aligned in civetweb's");
+static_assert(_Alignof(struct mutex) <= _Alignof(pthread_mutex_t),
+              "our mutex must be aligned in civetweb's");
+static_assert(sizeof(struct fiber_cond) <= sizeof(pthread_cond_t),
+              "our condition must fit in civetweb's");
+static_assert(_Alignof(struct fiber_cond) <= _Alignof(pthread_cond_t),
+              "our condition must be aligned in civetweb's");
 
 int seam_pthread_mutexattr_init(pthread_mutexattr_t *attr)
 {
@@ -655,14 +666,16 @@ bool seam_start(unsigned workers, struct err *err)
     struct seam *w = here();
     char threads[16], request[24];
     const char *options[] = {
-        "listening_ports", "1", "num_threads", threads, "max_request_size", request, "enable_keep_alive", "yes",
-        "decode_url", "no", "enable_auth_domain_check", "no", "authentication_domain", HOST, NULL,
+        "listening_ports",       "1",   "num_threads", threads, "max_request_size",         request,
+        "enable_keep_alive",     "yes", "decode_url",  "no",    "enable_auth_domain_check", "no",
+        "authentication_domain", HOST,  NULL,
     };
     struct mg_callbacks callbacks = { .begin_request = begin_request, .log_message = log_message };
 
     pthread_once(&once, init_library);
     snprintf(threads, sizeof threads, "%u", workers);
-    snprintf(request, sizeof request, "%zu", serving_here()->options.limits.target_bytes + 2 * HEAD_BESIDE_TARGET + 1024);
+    snprintf(request, sizeof request, "%zu",
+             serving_here()->options.limits.target_bytes + 2 * HEAD_BESIDE_TARGET + 1024);
     *w = (struct seam){ .workers = workers, .cool.fire = cool };
     w->threads = calloc(workers + 1, sizeof *w->threads);
     w->slots = calloc(workers, sizeof *w->slots);

@@ -1,5 +1,5 @@
-/* The functions that civetweb.o calls in place of the system's (platform/civetweb.def); nobody else does.
- * Those that wait or wake are in civetweb_seam.c, the others in civetweb_calls.c. */
+/* The functions that civetweb.o calls in place of the system's (platform/civetweb.def); nobody
+ * else does. Those that wait or wake are in civetweb_seam.c, the others in civetweb_calls.c. */
 #ifndef PLATFORM_CIVETWEB_SEAM_H
 #define PLATFORM_CIVETWEB_SEAM_H
 
@@ -11,8 +11,12 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-/* Abort when civetweb calls what it should never call; tests set it. */
-extern bool seam_strict;
+/* For tests, before the server starts. */
+struct seam_options {
+    bool strict;             /* abort when civetweb calls what it should never call */
+    unsigned heads_per_slot; /* how many requests civetweb believes come on one connection */
+};
+extern struct seam_options seam_options;
 
 /* sockets */
 int seam_accept(int fd, struct sockaddr *addr, socklen_t *n);
@@ -20,8 +24,8 @@ int seam_bind(int fd, const struct sockaddr *addr, socklen_t n);
 int seam_close(int fd);
 int seam_fcntl(int fd, int command, ...);
 int seam_fcntl64(int fd, int command, ...);
-int seam_getnameinfo(const struct sockaddr *addr, socklen_t n, char *host, socklen_t host_n, char *service,
-                     socklen_t service_n, int flags);
+int seam_getnameinfo(const struct sockaddr *addr, socklen_t n, char *host, socklen_t host_n,
+                     char *service, socklen_t service_n, int flags);
 int seam_getsockname(int fd, struct sockaddr *addr, socklen_t *n);
 int seam_getsockopt(int fd, int level, int name, void *value, const socklen_t *n);
 int seam_listen(int fd, int backlog);

@@ -1,12 +1,13 @@
-/* Connections as the request layer sees them: the request's parts, its body, the answer. Nothing here decides
- * what follows an answer; that is http_server.c.
+/* Connections as the request layer sees them: the request's parts, its body, the answer. Nothing
+ * here decides what follows an answer; that is http_server.c.
  *
  * Invariants
- * 1. Nothing is read beyond the request body but what came with its last bytes; that is kept in room->rest.
- * 2. The head of an answer leaves with its first body bytes: small pieces are gathered behind it in room->out,
- *    a large one is sent beside it in one call.
- * 3. A write is tried before a pending cancellation is looked at: an answer that needs no wait reaches also a
- *    client that has closed its sending side. */
+ * 1. Nothing is read beyond the request body but what came with its last bytes; that is kept in
+ *    room->rest.
+ * 2. The head of an answer leaves with its first body bytes: small pieces are gathered behind it
+ *    in room->out, a large one is sent beside it in one call.
+ * 3. A write is tried before a pending cancellation is looked at: an answer that needs no wait
+ *    reaches also a client that has closed its sending side. */
 #include "platform/conn_int.h"
 
 #include <errno.h>
@@ -173,8 +174,10 @@ static ssize_t take_length(struct conn *c, void *buf, size_t n)
     return got;
 }
 
-/* Decode raw[0..raw_n) into buf, which may be the same place; payload bytes, or -1. *used: raw bytes consumed. */
-static ssize_t decode_chunks(struct room *r, const char *raw, size_t raw_n, char *buf, size_t n, size_t *used)
+/* Decode raw[0..raw_n) into buf, which may be the same place; payload bytes, or -1. *used: raw
+ * bytes consumed. */
+static ssize_t decode_chunks(struct room *r, const char *raw, size_t raw_n, char *buf, size_t n,
+                             size_t *used)
 {
     size_t made = 0;
 
@@ -300,8 +303,8 @@ static bool put_status_line(struct room *r, int status, struct slice reason)
         return put(r, SLICE("HTTP/1.1 200 OK\r\n"));
     if (!reason.n || !http_is_field_value(reason))
         reason = http_reason(status);
-    return put(r, SLICE("HTTP/1.1 ")) && put_number(r, (uint64_t)status) && put(r, SLICE(" ")) && put(r, reason)
-        && put(r, SLICE("\r\n"));
+    return put(r, SLICE("HTTP/1.1 ")) && put_number(r, (uint64_t)status) && put(r, SLICE(" "))
+           && put(r, reason) && put(r, SLICE("\r\n"));
 }
 
 /* Fields that the listener writes itself, whatever is in the table. */
@@ -336,7 +339,8 @@ static bool put_fields(struct conn *c, const struct http_fields *fields)
 
 static bool has_no_body(const struct room *r, int status)
 {
-    return status < 200 || status == 204 || status == 304 || slice_eq(r->head.method, SLICE("HEAD"));
+    return status < 200 || status == 204 || status == 304
+           || slice_eq(r->head.method, SLICE("HEAD"));
 }
 
 /* Framing (RFC 9112 6) and Connection. */
@@ -345,7 +349,8 @@ static bool put_framing(struct room *r, const struct conn_answer *a)
     bool bare = a->status < 200 || a->status == 204;
 
     if (a->framing == HTTP_BODY_LENGTH && !bare) {
-        if (!put(r, SLICE("Content-Length: ")) || !put_number(r, a->length) || !put(r, SLICE("\r\n")))
+        if (!put(r, SLICE("Content-Length: ")) || !put_number(r, a->length)
+            || !put(r, SLICE("\r\n")))
             return false;
     } else if (a->framing == HTTP_BODY_NONE && !has_no_body(r, a->status)) {
         if (!put(r, SLICE("Content-Length: 0\r\n")))
@@ -371,7 +376,8 @@ static bool leaves_body(const struct room *r)
 bool conn_answer_begin(struct conn *c, const struct conn_answer *a)
 {
     struct room *r = c->room;
-    bool to_close = a->framing == HTTP_BODY_CHUNKED && r->head.minor == 0 && !has_no_body(r, a->status);
+    bool to_close =
+        a->framing == HTTP_BODY_CHUNKED && r->head.minor == 0 && !has_no_body(r, a->status);
 
     if (r->answer != ANSWER_NONE) {
         errno = EALREADY;
@@ -387,7 +393,9 @@ bool conn_answer_begin(struct conn *c, const struct conn_answer *a)
     }
     r->answer = ANSWER_BEGUN;
     r->answer_left = a->framing == HTTP_BODY_LENGTH ? a->length : 0;
-    r->framing = has_no_body(r, a->status) ? HTTP_BODY_NONE : to_close ? HTTP_BODY_TO_CLOSE : a->framing;
+    r->framing = has_no_body(r, a->status) ? HTTP_BODY_NONE
+                 : to_close                ? HTTP_BODY_TO_CLOSE
+                                           : a->framing;
     return true;
 }
 
@@ -499,8 +507,8 @@ bool conn_answer_end(struct conn *c)
     return true;
 }
 
-bool conn_answer_text(struct conn *c, int status, struct slice reason, const struct http_fields *fields,
-                      struct slice body)
+bool conn_answer_text(struct conn *c, int status, struct slice reason,
+                      const struct http_fields *fields, struct slice body)
 {
     struct conn_answer a = { .status = status, .reason = reason, .fields = fields,
                              .framing = HTTP_BODY_LENGTH, .length = body.n };

@@ -7,8 +7,9 @@
  *   civetweb_seam.c    runs a request on one of civetweb's workers
  *   conn.c             what the handler sees: request body, answer
  *
- * A connection that waits is a struct conn and perhaps some saved bytes; what a running request needs is a
- * struct room: head, field table, output buffer and arena, in one mapping that is used again. */
+ * A connection that waits is a struct conn and perhaps some saved bytes; what a running request
+ * needs is a struct room: head, field table, output buffer and arena, in one mapping that is
+ * used again. */
 #ifndef PLATFORM_CONN_INT_H
 #define PLATFORM_CONN_INT_H
 
@@ -18,14 +19,15 @@
 #include "platform/http_server.h"
 #include "platform/stream.h"
 
-/* Bytes that may be received beyond the largest head, and the most that one read of chunks takes. */
+/* Bytes that may be received beyond the largest head, and the most that one read of chunks
+ * takes. */
 #define ROOM_BEYOND_HEAD (16u * 1024)
 /* Output kept back to be sent together; an answer's head must fit in whole. */
 #define ROOM_OUT_BYTES (64u * 1024)
 /* Of an unread request body so much is read and dropped to keep the connection. */
 #define CONN_DROP_BYTES (64u * 1024)
-/* Of a room's input the pages beyond so much, and of its arena beyond ROOM_ARENA_KEPT, are given back after a large
- * request. */
+/* Of a room's input the pages beyond so much, and of its arena beyond ROOM_ARENA_KEPT, are given
+ * back after a large request. */
 #define ROOM_IN_KEPT (16u * 1024)
 #define ROOM_ARENA_KEPT (64u * 1024)
 /* Pieces up to this size are copied behind the head rather than sent beside it. */
@@ -116,7 +118,8 @@ struct serving_counts {
 
 static inline void count_up(_Atomic uint64_t *n)
 {
-    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
 }
 
 static inline unsigned count_adjust(atomic_uint *n, int by)
@@ -209,7 +212,8 @@ void listener_stop(void);
 bool seam_start(unsigned workers, struct err *err);
 /* Let a worker run c: an idle one, the one that is ending its request right now, or a new one. */
 void seam_dispatch(struct conn *c);
-/* The calling worker is about to ask for its next head, without a wait before; the next dispatch is for it. */
+/* The calling worker is about to ask for its next head, without a wait before; the next dispatch
+ * is for it. */
 void seam_worker_returns(void);
 /* mg_stop; no request runs any more. Waits. */
 void seam_stop(void);

@@ -1,4 +1,5 @@
-/* What connections are made of, per carrier, and used again: rooms, saved bytes, connection objects, lists. */
+/* What connections are made of, per carrier, and used again: rooms, saved bytes, connection
+ * objects, lists. */
 #include "platform/conn_int.h"
 
 #include <stdlib.h>
@@ -22,10 +23,12 @@ static struct room *room_map(const struct serving *s)
 {
     size_t head = sizeof(struct room) + s->options.limits.fields * sizeof(struct http_field);
     size_t in_cap = http_request_head_max(&s->options.limits) + ROOM_BEYOND_HEAD;
-    size_t arena = s->options.arena_bytes > ARENA_BYTES_MIN ? s->options.arena_bytes : ARENA_BYTES_MIN;
+    size_t arena =
+        s->options.arena_bytes > ARENA_BYTES_MIN ? s->options.arena_bytes : ARENA_BYTES_MIN;
     size_t in_at = page_round(head), out_at = in_at + page_round(in_cap);
     size_t arena_at = out_at + page_round(ROOM_OUT_BYTES), mapped = arena_at + page_round(arena);
-    char *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (p == MAP_FAILED)
         return NULL;

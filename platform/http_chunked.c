@@ -2,10 +2,11 @@
  *
  *   chunked-body = *chunk last-chunk trailer-section CRLF
  *   chunk        = 1*HEXDIG [ chunk-ext ] CRLF chunk-data CRLF
- *   chunk-ext    = *( BWS ";" BWS name [ BWS "=" BWS value ] )    read over, but no control characters
- *   trailer      = *( token ":" value CRLF )                      read over, no obs-fold
+ *   chunk-ext    = *( BWS ";" BWS name [ BWS "=" BWS value ] )   read over, but no controls
+ *   trailer      = *( token ":" value CRLF )                     read over, no obs-fold
  *
- * A bare CR or LF anywhere is malformed: where parsers differ about line ends, bodies become requests. */
+ * A bare CR or LF anywhere is malformed: where parsers differ about line ends, bodies become
+ * requests. */
 #include "platform/http_int.h"
 
 enum {

@@ -1,11 +1,14 @@
-/* Heads of requests and responses, strictly (RFC 9112 2-6), in place: slices point into the caller's buffer.
+/* Heads of requests and responses, strictly (RFC 9112 2-6), in place: slices point into the
+ * caller's buffer.
  *
- * Two steps. The first looks for the end of the head, line by line, only in what is new (a slow head costs no
- * more than a fast one), and refuses at once what can never become a head. The second, run once, parses.
+ * Two steps. The first looks for the end of the head, line by line, only in what is new (a slow
+ * head costs no more than a fast one), and refuses at once what can never become a head. The
+ * second, run once, parses.
  *
  * Invariants
- * 1. A head that two parsers could frame differently is refused, not repaired: bare CR or LF, NUL, obs-fold,
- *    space before the colon, two Content-Lengths, Content-Length beside Transfer-Encoding, two Hosts.
+ * 1. A head that two parsers could frame differently is refused, not repaired: bare CR or LF,
+ *    NUL, obs-fold, space before the colon, two Content-Lengths, Content-Length beside
+ *    Transfer-Encoding, two Hosts.
  * 2. Each rule holds for every field, whatever its place.
  * 3. Nothing is read beyond the end of the head, and nothing is copied. */
 #include "platform/http_int.h"
@@ -74,7 +77,8 @@ static ptrdiff_t find_end(const char *buf, size_t n, size_t begin, size_t *scann
 }
 
 /* Is the incomplete request head already too large? */
-static struct http_parse_result still_small(const char *buf, size_t n, size_t begin, const struct http_limits *limits)
+static struct http_parse_result still_small(const char *buf, size_t n, size_t begin,
+                                            const struct http_limits *limits)
 {
     size_t line_max = HTTP_METHOD_MAX + 1 + limits->target_bytes + 1 + VERSION_BYTES + 2;
     size_t length = n - begin;
@@ -84,8 +88,9 @@ static struct http_parse_result still_small(const char *buf, size_t n, size_t be
     const char *lf = memchr(buf + begin, '\n', length);
     size_t line = lf ? (size_t)(lf - buf) + 1 - begin : length;
     if (line > line_max)
-        return memchr(buf + begin, ' ', HTTP_METHOD_MAX + 1) ? bad(414, "target over limits.target.bytes")
-                                                              : bad(501, "method too long");
+        return memchr(buf + begin, ' ', HTTP_METHOD_MAX + 1)
+                   ? bad(414, "target over limits.target.bytes")
+                   : bad(501, "method too long");
     if (length - line > limits->head_bytes)
         return bad(431, "fields over limits.header.bytes");
     return more();
@@ -121,7 +126,8 @@ static void note_field(struct parser *s, const struct http_field *field)
         }
         break;
     case 6:
-        if (HTTP_NAME_IS(field->name, "Expect") && slice_eq_icase(field->value, SLICE("100-continue")))
+        if (HTTP_NAME_IS(field->name, "Expect")
+            && slice_eq_icase(field->value, SLICE("100-continue")))
             s->expect_continue = true;
         break;
     case 7:
@@ -155,7 +161,8 @@ static bool bad_name(struct parser *s, const char *begin)
         return refuse(s, 400, "obs-fold");
     if (*s->p == ' ' || *s->p == '\t')
         return refuse(s, 400, "white space in or after a field name");
-    return refuse(s, 400, s->p == begin && *s->p == ':' ? "empty field name" : "field name is no token");
+    return refuse(s, 400,
+                  s->p == begin && *s->p == ':' ? "empty field name" : "field name is no token");
 }
 
 /* field-line = field-name ":" OWS field-value OWS CRLF */
@@ -179,7 +186,10 @@ static bool parse_field(struct parser *s, struct http_field *field)
         p++;
     s->p = p + 2;
     if (p[0] != '\r' || p[1] != '\n')
-        return refuse(s, 400, *p == '\r' ? "bare CR" : *p ? "control character in a field value" : "NUL");
+        return refuse(s, 400,
+                      *p == '\r' ? "bare CR"
+                      : *p       ? "control character in a field value"
+                                 : "NUL");
     while (p > begin && (p[-1] == ' ' || p[-1] == '\t'))
         p--;
     field->value = slice_of(begin, (size_t)(p - begin));
@@ -287,7 +297,8 @@ static bool parse_absolute(struct parser *s)
         return refuse(s, 400, "authority of the target is malformed");
     split_path(head, slice_skip(rest, n));
     if (!head->path.n)
-        head->path = slice_eq(head->method, SLICE("OPTIONS")) && !head->query.n ? SLICE("*") : SLICE("/");
+        head->path =
+            slice_eq(head->method, SLICE("OPTIONS")) && !head->query.n ? SLICE("*") : SLICE("/");
     return true;
 }
 
@@ -355,13 +366,15 @@ static bool frame_request(struct parser *s)
 {
     if (s->codings ? !parse_coding(s) : s->lengths && !parse_length(s))
         return false;
-    s->head->expect_continue = s->expect_continue && s->head->minor >= 1 && s->head->framing != HTTP_BODY_NONE;
+    s->head->expect_continue =
+        s->expect_continue && s->head->minor >= 1 && s->head->framing != HTTP_BODY_NONE;
     set_persistence(s);
     return true;
 }
 
-static struct parser parser_for(const char *begin, const char *end, const struct http_limits *limits,
-                                struct http_field *table, uint32_t cap, struct http_head *head)
+static struct parser parser_for(const char *begin, const char *end,
+                                const struct http_limits *limits, struct http_field *table,
+                                uint32_t cap, struct http_head *head)
 {
     uint32_t most = cap < limits->fields ? cap : limits->fields;
 
@@ -369,8 +382,10 @@ static struct parser parser_for(const char *begin, const char *end, const struct
     return (struct parser){ .p = begin, .end = end, .limits = limits, .head = head, .cap = most };
 }
 
-struct http_parse_result http_parse_request(const char *buf, size_t n, size_t *scanned, const struct http_limits *limits,
-                                            struct http_field *table, uint32_t cap, struct http_head *head)
+struct http_parse_result http_parse_request(const char *buf, size_t n, size_t *scanned,
+                                            const struct http_limits *limits,
+                                            struct http_field *table, uint32_t cap,
+                                            struct http_head *head)
 {
     size_t begin = leading_empty_line(buf, n);
     struct http_parse_result early = more();
@@ -395,8 +410,8 @@ struct http_parse_result http_parse_request(const char *buf, size_t n, size_t *s
 
 /* ---- responses ---- */
 
-/* status-line = HTTP-version SP 3DIGIT SP [ reason-phrase ] CRLF; the SP before no reason may be missing, as some
- * servers have it. */
+/* status-line = HTTP-version SP 3DIGIT SP [ reason-phrase ] CRLF; the SP before no reason may be
+ * missing, as some servers have it. */
 static bool parse_status_line(struct parser *s)
 {
     const char *p = s->p;
@@ -448,9 +463,10 @@ static bool frame_response(struct parser *s, struct slice request_method)
     return true;
 }
 
-struct http_parse_result http_parse_response(const char *buf, size_t n, size_t *scanned, const struct http_limits *limits,
-                                             struct slice request_method, struct http_field *table, uint32_t cap,
-                                             struct http_head *head)
+struct http_parse_result http_parse_response(const char *buf, size_t n, size_t *scanned,
+                                             const struct http_limits *limits,
+                                             struct slice request_method, struct http_field *table,
+                                             uint32_t cap, struct http_head *head)
 {
     if (n && buf[0] != 'H')
         return bad(502, "not HTTP");

@@ -4,18 +4,25 @@
  *            v                                    |
  *   adopt -> HEAD (parked without a byte) --> read head --> RUNNING --> answered --> HEAD
  *     TLS:   ^                                    | limits.requests   |
- *   HANDSHAKE+                                    +--> WAITING -------+    bad head, 408, 503: REFUSED -> LINGER
+ *   HANDSHAKE+                                    +--> WAITING -------+
+ *
+ *   bad head, 408, 503: REFUSED -> LINGER
  *
  * Invariants
- * 1. Until a head is complete a connection costs no worker: heads are read on the loop, into the room that is to
- *    run the next request; what is incomplete is saved in as few bytes as it needs.
- * 2. A connection has a room exactly while it is RUNNING or REFUSED. Slices of head and body lie in its room.
- * 3. One request of a connection runs at a time; bytes beyond it wait for their turn (in the room, then saved).
- * 4. A connection is read again only when request body and answer are both complete; else it is closed. So nothing
- *    of a body is ever parsed as a head.
+ * 1. Until a head is complete a connection costs no worker: heads are read on the loop, into the
+ *    room that is to run the next request; what is incomplete is saved in as few bytes as it
+ *    needs.
+ * 2. A connection has a room exactly while it is RUNNING or REFUSED. Slices of head and body lie
+ *    in its room.
+ * 3. One request of a connection runs at a time; bytes beyond it wait for their turn (in the
+ *    room, then saved).
+ * 4. A connection is read again only when request body and answer are both complete; else it is
+ *    closed. So nothing of a body is ever parsed as a head.
  * 5. While a request runs FIN, RST or an error cancels its worker, once.
- * 6. A connection that is closed while its client may still be sending lingers: an RST would destroy the answer.
- * 7. Timers are lazy: a connection's stays armed over its requests; too early, it arms itself anew. */
+ * 6. A connection that is closed while its client may still be sending lingers: an RST would
+ *    destroy the answer.
+ * 7. Timers are lazy: a connection's stays armed over its requests; too early, it arms itself
+ *    anew. */
 #include "platform/conn_int.h"
 
 #include <errno.h>
@@ -26,7 +33,8 @@
 #include "platform/log.h"
 #include "platform/tls.h"
 
-/* limits.requests: how long a head may wait, and how often it is looked whether other carriers let one go. */
+/* limits.requests: how long a head may wait, and how often it is looked whether other carriers
+ * let one go. */
 #define WAITING_MS 5000u
 #define TICK_MS 20u
 #define LINGER_MS 2000u
@@ -111,7 +119,8 @@ static void linger(struct conn *c)
 
 static void set_label(struct room *r)
 {
-    struct slice m = slice_first(r->head.method, 16), p = slice_first(r->head.path, sizeof r->label - 18);
+    struct slice m = slice_first(r->head.method, 16),
+                 p = slice_first(r->head.path, sizeof r->label - 18);
 
     memcpy(r->label, m.p, m.n);
     r->label[m.n] = ' ';
@@ -144,7 +153,8 @@ static void set_up_request(struct room *r, size_t head_n, size_t n)
 /* A place among limits.requests. */
 static bool take_place(const struct serving *s)
 {
-    if (atomic_fetch_add_explicit(&running_total, 1, memory_order_relaxed) < s->options.max_requests)
+    if (atomic_fetch_add_explicit(&running_total, 1, memory_order_relaxed)
+        < s->options.max_requests)
         return true;
     atomic_fetch_sub_explicit(&running_total, 1, memory_order_relaxed);
     return false;
@@ -207,7 +217,8 @@ static void answer_plainly(struct conn *c, int status)
     struct http_field table[2];
     struct http_fields fields = { .v = table, .cap = 2 };
     char body[128];
-    int n = snprintf(body, sizeof body, "{ \"statusCode\": %d, \"message\": \"%.*s\" }", status, SLICE_ARG(message));
+    int n = snprintf(body, sizeof body, "{ \"statusCode\": %d, \"message\": \"%.*s\" }", status,
+                     SLICE_ARG(message));
 
     r->out_n = 0;
     if (http_fields_add(&fields, SLICE("Content-Type"), SLICE("application/json"))
@@ -272,7 +283,8 @@ void serving_trim(struct carrier_timer *timer)
     bool more = false;
 
     for (struct conn *c = s->parked[1].first; c; c = c->next) {
-        uint64_t parked_at = c->deadline - (c->served ? s->options.idle_ms : s->options.head_ms) * NS_PER_MS;
+        uint64_t parked_at =
+            c->deadline - (c->served ? s->options.idle_ms : s->options.head_ms) * NS_PER_MS;
         if (c->trimmed)
             continue;
         if (parked_at + TRIM_NS > fiber_now()) {
@@ -340,14 +352,16 @@ static void read_head(struct conn *c)
         memcpy(r->in, c->saved, n);
     for (;;) {
         if (n) {
-            struct http_parse_result p = http_parse_request(r->in, n, &scanned, limits, r->table, limits->fields, &r->head);
+            struct http_parse_result p =
+                http_parse_request(r->in, n, &scanned, limits, r->table, limits->fields, &r->head);
             if (p.outcome != HTTP_PARSE_MORE) {
                 take_head(c, &p, n, waited);
                 return;
             }
         }
         size_t space = r->in_cap - n;
-        ssize_t got = stream_recv(&c->stream, r->in + n, space < ROOM_BEYOND_HEAD ? space : ROOM_BEYOND_HEAD);
+        ssize_t got =
+            stream_recv(&c->stream, r->in + n, space < ROOM_BEYOND_HEAD ? space : ROOM_BEYOND_HEAD);
         if (got <= 0) {
             c->scanned = (uint32_t)scanned;
             if (got < 0 && errno == EAGAIN)
@@ -481,7 +495,8 @@ static bool may_be_sending(const struct conn *c)
         || stream_pending(&c->stream);
 }
 
-/* The client of a cut answer must not take it for a whole one: where only the close ends it, reset. */
+/* The client of a cut answer must not take it for a whole one: where only the close ends it,
+ * reset. */
 static void reset_if_unframed(const struct conn *c)
 {
     struct linger hard = { .l_onoff = 1 };

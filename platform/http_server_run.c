@@ -44,7 +44,8 @@ static void do_handshake(void *arg)
         return;
     }
     count_up(&c->s->counts.handshakes_failed);
-    log_event(LOG_DEBUG, "HandshakeFailed", "%s, callerIpAddress: %.*s", err.text, SLICE_ARG(conn_peer_ip(c)));
+    log_event(LOG_DEBUG, "HandshakeFailed", "%s, callerIpAddress: %.*s", err.text,
+              SLICE_ARG(conn_peer_ip(c)));
     conn_close(c);
 }
 
@@ -71,7 +72,8 @@ unsigned conn_open_total(bool tls)
     unsigned n = 0;
 
     for (unsigned i = 0; i < carriers_count(); i++)
-        n += atomic_load_explicit(tls ? &servings[i].counts.tls : &servings[i].counts.open, memory_order_relaxed);
+        n += atomic_load_explicit(tls ? &servings[i].counts.tls : &servings[i].counts.open,
+                                  memory_order_relaxed);
     return n;
 }
 
@@ -94,7 +96,8 @@ static bool fits(struct serving *s, bool tls)
 {
     if (conn_open_total(false) > s->options.max_connections && !close_longest_idle(s, false))
         return false;
-    return !tls || conn_open_total(true) < s->options.max_tls_connections || close_longest_idle(s, true);
+    return !tls || conn_open_total(true) < s->options.max_tls_connections
+           || close_longest_idle(s, true);
 }
 
 /* counts.open was raised by whoever chose this carrier. */
@@ -186,7 +189,8 @@ static bool has_conns_in(const struct serving *s, enum conn_state a, enum conn_s
     return false;
 }
 
-/* Requests, incomplete heads and handshakes may end until the deadline; lingering ones are given their 2 s. */
+/* Requests, incomplete heads and handshakes may end until the deadline; lingering ones are given
+ * their 2 s. */
 static void wait_until_quiet(struct serving *s, uint64_t deadline)
 {
     while (s->all && fiber_now() < deadline) {

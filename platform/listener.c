@@ -1,5 +1,5 @@
-/* Listening sockets: bound before the carriers run, accepted on carrier 0, each connection handed to the carrier
- * with the fewest. */
+/* Listening sockets: bound before the carriers run, accepted on carrier 0, each connection
+ * handed to the carrier with the fewest. */
 #include "platform/conn_int.h"
 
 #include <arpa/inet.h>
@@ -144,20 +144,24 @@ bool http_server_listen(const struct http_port *port, struct err *err)
     socklen_t n;
 
     if (port_count == PORTS_MAX)
-        return err_set(err, "%s: %s: more than %u listening ports", port->setting, port->address, PORTS_MAX);
+        return err_set(err, "%s: %s: more than %u listening ports", port->setting, port->address,
+                       PORTS_MAX);
     if (!make_address(port, &a, &n))
-        return err_set(err, "%s: \"%s\": not a numeric address or a path that fits", port->setting, port->address);
+        return err_set(err, "%s: \"%s\": not a numeric address or a path that fits", port->setting,
+                       port->address);
     int fd = open_socket(&a, n);
     if (fd < 0) {
         if (port->optional && is_absent_family(&a))
             return true;
         if (is_path(port->address))
             return err_errno(err, "%s: cannot listen on %s", port->setting, port->address);
-        return err_errno(err, "%s: cannot listen on %s port %u", port->setting, port->address, port->port);
+        return err_errno(err, "%s: cannot listen on %s port %u", port->setting, port->address,
+                         port->port);
     }
     struct listening *l = &ports[port_count];
-    *l = (struct listening){ .port = *port, .fd = fd, .bound_port = port_of(fd), .sock = { .fd = -1 },
-                             .unlink_at_end = is_path(port->address) };
+    *l = (struct listening){ .port = *port, .fd = fd, .sock = { .fd = -1 } };
+    l->bound_port = port_of(fd);
+    l->unlink_at_end = is_path(port->address);
     if (carrier_self() && atomic_load(&serving_here()->started) && !register_port(l, err)) {
         close(fd);
         return false;
@@ -192,7 +196,8 @@ static unsigned parked_on(const struct serving *s, bool tls)
     return tls ? n : n + atomic_load_explicit(&s->counts.parked[0], memory_order_relaxed);
 }
 
-/* The carrier with the fewest connections; over a limit the one with the most that could make room. */
+/* The carrier with the fewest connections; over a limit the one with the most that could make
+ * room. */
 static unsigned choose_carrier(bool tls)
 {
     const struct http_server_options *o = &serving_at(0)->options;

@@ -1,5 +1,5 @@
-/* What a client sends, in any pieces: the requests that are read out of it do not depend on the pieces, and each
- * head that is taken says what a plain reading of its lines says.
+/* What a client sends, in any pieces: the requests that are read out of it do not depend on the
+ * pieces, and each head that is taken says what a plain reading of its lines says.
  *
  * Input: one byte that seeds the sizes of the pieces, then the bytes of a connection. */
 #include <assert.h>
@@ -11,7 +11,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FIELDS 80u
-static const struct http_limits limits = { .head_bytes = 4096, .target_bytes = 512, .fields = FIELDS };
+static const struct http_limits limits = { .head_bytes = 4096,
+                                           .target_bytes = 512,
+                                           .fields = FIELDS };
 
 static uint32_t piece_seed; /* 0: all at once */
 
@@ -72,7 +74,10 @@ static void check_framing(const struct http_head *head, const struct plain *seen
         assert(slice_to_u64(seen->length, INT64_MAX, &n) && head->length == n);
     if (seen->codings)
         assert(head->minor == 1 && slice_eq_icase(seen->coding, SLICE("chunked")));
-    assert(head->framing == (seen->codings ? HTTP_BODY_CHUNKED : n ? HTTP_BODY_LENGTH : HTTP_BODY_NONE));
+    assert(head->framing
+           == (seen->codings ? HTTP_BODY_CHUNKED
+               : n           ? HTTP_BODY_LENGTH
+                             : HTTP_BODY_NONE));
 }
 
 static void check_plainly(struct slice text, const struct http_head *head)
@@ -86,7 +91,8 @@ static void check_plainly(struct slice text, const struct http_head *head)
         assert(next_line(&text, &line));
     assert(line.n == head->method.n + head->target.n + 10);
     assert(slice_starts(line, head->method) && line.p[head->method.n] == ' ');
-    assert(slice_eq(slice_sub(line, head->method.n + 1, head->method.n + 1 + head->target.n), head->target));
+    assert(slice_eq(slice_sub(line, head->method.n + 1, head->method.n + 1 + head->target.n),
+                    head->target));
     assert(head->path.n && (head->path.p[0] == '/' || slice_eq(head->path, SLICE("*"))));
     assert(!head->query.n || head->query.p[0] == '?');
     for (uint32_t i = 0; i < head->fields.n; i++) {
@@ -112,7 +118,8 @@ static void note(struct record *rec, struct slice s)
 }
 
 /* The head at p, which comes in pieces; a copy, so that ASan sees a byte too far. */
-static struct http_parse_result read_head(const char *p, size_t n, struct record *rec, struct http_head *head)
+static struct http_parse_result read_head(const char *p, size_t n, struct record *rec,
+                                          struct http_head *head)
 {
     static struct http_field table[FIELDS];
     struct http_parse_result r = { .outcome = HTTP_PARSE_MORE };
@@ -192,7 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct record pieces = read_connection(s);
     assert(whole.requests == pieces.requests);
     assert(whole.hash == pieces.hash);
-    /* Which of several faults is named may depend on how much was there; that there is one may not. */
+    /* Which of several faults is named may depend on how much was there; that there is one may
+     * not. */
     assert((whole.status != 0) == (pieces.status != 0));
     return 0;
 }

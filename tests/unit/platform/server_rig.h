@@ -1,5 +1,5 @@
-/* What the tests of the HTTP server share: a server on carriers of their own threads, and clients that are plain
- * blocking sockets in the test's thread. */
+/* What the tests of the HTTP server share: a server on carriers of their own threads, and
+ * clients that are plain blocking sockets in the test's thread. */
 #ifndef TESTS_UNIT_PLATFORM_SERVER_RIG_H
 #define TESTS_UNIT_PLATFORM_SERVER_RIG_H
 
@@ -70,8 +70,15 @@ static inline void rig_defaults(void)
     rig = (struct rig){ .carriers = 1, .drain_ms = 2000 };
     rig.options = (struct http_server_options){
         .limits = { .head_bytes = 32 * 1024, .target_bytes = 8 * 1024, .fields = 200 },
-        .arena_bytes = 1 << 20, .max_connections = 1000, .max_tls_connections = 100, .max_requests = 64,
-        .head_ms = 10000, .body_ms = 10000, .send_ms = 10000, .idle_ms = 10000, .handshake_ms = 10000,
+        .arena_bytes = 1 << 20,
+        .max_connections = 1000,
+        .max_tls_connections = 100,
+        .max_requests = 64,
+        .head_ms = 10000,
+        .body_ms = 10000,
+        .send_ms = 10000,
+        .idle_ms = 10000,
+        .handshake_ms = 10000,
     };
 }
 
@@ -79,7 +86,7 @@ static inline void rig_run(void)
 {
     pthread_attr_t attr;
 
-    seam_strict = true;
+    seam_options.strict = true;
     assert_true(helpers_start(2));
     sem_init(&rig.started, 0, 0);
     pthread_attr_init(&attr);
@@ -183,7 +190,9 @@ static inline void rig_call_spawns(struct inbox_item *item)
 
 static inline void rig_call(bool as_fiber, void (*fn)(void *arg), void *arg)
 {
-    struct rig_call call = { .item.run = as_fiber ? rig_call_spawns : rig_call_arrives, .fn = fn, .arg = arg };
+    struct rig_call call = { .item.run = as_fiber ? rig_call_spawns : rig_call_arrives,
+                             .fn = fn,
+                             .arg = arg };
 
     sem_init(&call.done, 0, 0);
     carrier_post(carrier_at(0), &call.item);
@@ -295,7 +304,8 @@ static inline void get_reply_to(int fd, const char *method, struct reply *r)
 {
     const char *length;
 
-    if (!get_head(fd, r) || strcmp(method, "HEAD") == 0 || r->status == 204 || r->status == 304 || r->status < 200)
+    if (!get_head(fd, r) || strcmp(method, "HEAD") == 0 || r->status == 204 || r->status == 304
+        || r->status < 200)
         return;
     length = strstr(r->head, "Content-Length: ");
     if (strstr(r->head, "Transfer-Encoding: chunked\r\n"))

@@ -1,5 +1,5 @@
-/* platform/conn: request bodies, answers, and what follows them, over real sockets. The lines of the seam's
- * contract (architecture.md, decision 2). */
+/* platform/conn: request bodies, answers, and what follows them, over real sockets. The lines of
+ * the seam's contract (architecture.md, decision 2). */
 #include "tests/unit/platform/server_rig.h"
 
 #include "platform/stream.h"
@@ -106,7 +106,8 @@ static void handle_take(struct conn *c)
 
     if (!s)
         abort();
-    iov.iov_len = (size_t)snprintf(text, sizeof text, "HTTP/1.1 101 S\r\n\r\n%.*s", SLICE_ARG(early));
+    iov.iov_len =
+        (size_t)snprintf(text, sizeof text, "HTTP/1.1 101 S\r\n\r\n%.*s", SLICE_ARG(early));
     if (stream_write_all(s, &iov, 1, 1000))
         got = stream_read(s, text, sizeof text, fiber_deadline_ms(5000));
     iov = (struct iovec){ .iov_base = text, .iov_len = got > 0 ? (size_t)got : 0 };
@@ -211,7 +212,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
     rig_serve(handle);
     int fd = dial();
     put_text(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
-                 "\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ntw\r\n1\r\no\r\n0\r\n\r\n"
+                 "\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                 "chunked\r\n\r\n2\r\ntw\r\n1\r\no\r\n0\r\n\r\n"
                  "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
                  "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nthree"
                  "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -245,12 +247,35 @@ static void a_thousand_pipelined_requests_are_answered(void **state)
     close(fd);
 }
 
+/* What civetweb closes is never the client's connection. */
+static void connections_outlive_what_civetweb_takes_for_them(void **state)
+{
+    unsigned before = seam_options.heads_per_slot;
+
+    (void)state;
+    seam_options.heads_per_slot = 3;
+    rig_serve(handle);
+    int a = dial(), b = dial();
+    for (int i = 0; i < 20; i++) {
+        put_text(a, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+        put_text(b, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
+        assert_reply(a, 200, "hello");
+        assert_reply(a, 200, "hello");
+        assert_reply(b, 200, "ab");
+    }
+    close(a);
+    close(b);
+    rig_stop();
+    seam_options.heads_per_slot = before;
+}
+
 /* Whatever the cut between two packets: same answers, and the connection stays good. */
 static void requests_may_be_split_at_every_byte(void **state)
 {
     static const char *const texts[] = {
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
-        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;e=1\r\nhel\r\n2\r\nlo\r\n0\r\nT: v\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n3;e=1\r\nhel\r\n2\r\nlo\r\n0\r\nT: v\r\n\r\n",
     };
 
     (void)state;
@@ -276,16 +301,20 @@ static void a_client_that_expects_it_is_told_to_continue(void **state)
     (void)state;
     rig_serve(handle);
     int fd = dial();
-    put_text(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    put_text(fd,
+             "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     get_reply(fd, &r);
     assert_int_equal(r.status, 100);
     put_text(fd, "body");
     assert_reply(fd, 200, "body");
     /* Nobody waits for it when the body comes with the head. */
-    put_text(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody");
+    put_text(
+        fd,
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody");
     assert_reply(fd, 200, "body");
     /* Not asked for the body, the client may send it or not: the connection cannot go on. */
-    put_text(fd, "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    put_text(
+        fd, "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     get_reply(fd, &r);
     assert_int_equal(r.status, 200);
     assert_true(r.closes);
@@ -299,8 +328,9 @@ static void put_post(int fd, const char *path, size_t n, bool chunked)
     char *body = malloc(n + 64);
     size_t at = 0;
 
-    snprintf(head, sizeof head, chunked ? "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                        : "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
+    snprintf(head, sizeof head,
+             chunked ? "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     : "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
              path, n);
     put_text(fd, head);
     if (chunked)
@@ -357,8 +387,11 @@ static void a_large_unread_body_closes_and_the_answer_arrives(void **state)
 
 static void malformed_chunks_end_the_connection(void **state)
 {
-    static const char *const bodies[] = { "5\nhello\r\n0\r\n\r\n", "x\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\n X: y\r\n\r\n",
-                                          "fffffffffffffffff\r\n", "5 \r\nhello\r\n0\r\n\r\n" };
+    static const char *const bodies[] = {
+        "5\nhello\r\n0\r\n\r\n",    "x\r\n",
+        "5\r\nhelloX\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\n X: y\r\n\r\n",
+        "fffffffffffffffff\r\n",    "5 \r\nhello\r\n0\r\n\r\n"
+    };
     struct reply r;
 
     (void)state;
@@ -565,6 +598,7 @@ int main(void)
         SERVED(requests_follow_each_other_on_one_connection),
         SERVED(pipelined_requests_are_answered_in_order),
         SERVED(a_thousand_pipelined_requests_are_answered),
+        SERVED(connections_outlive_what_civetweb_takes_for_them),
         SERVED(requests_may_be_split_at_every_byte),
         SERVED(a_client_that_expects_it_is_told_to_continue),
         SERVED(a_small_unread_body_is_dropped),

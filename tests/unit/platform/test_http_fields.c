@@ -48,7 +48,8 @@ static void names_are_found_without_regard_to_case(void **state)
     put(&f, "accept", "b");
     put(&f, "Empty", "");
     assert_slice(http_fields_get(&f, SLICE("ACCEPT")), "a");
-    assert_ptr_equal(http_fields_find_hash(&f, SLICE("accept"), hash_name(SLICE("Accept"))), &f.v[0]);
+    assert_ptr_equal(http_fields_find_hash(&f, SLICE("accept"), hash_name(SLICE("Accept"))),
+                     &f.v[0]);
     assert_null(http_fields_find(&f, SLICE("Accept2")));
     assert_null(http_fields_get(&f, SLICE("none")).p);
     assert_non_null(http_fields_get(&f, SLICE("empty")).p);
@@ -112,8 +113,9 @@ static void a_full_arena_is_told(void **state)
 
 static void tokens_values_and_hop_by_hop_fields(void **state)
 {
-    static const char *const hops[] = { "connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade",
-                                        "Trailer", "Proxy-Authenticate", "Proxy-Authorization" };
+    static const char *const hops[] = { "connection", "Keep-Alive",         "Proxy-Connection",
+                                        "TE",         "Transfer-Encoding",  "Upgrade",
+                                        "Trailer",    "Proxy-Authenticate", "Proxy-Authorization" };
 
     (void)state;
     assert_true(http_is_token(SLICE("!#$%&'*+-.^_`|~09AZaz")));
@@ -141,7 +143,8 @@ static void heads_are_written(void **state)
     http_put_status_line(&b, 299, SLICE_NONE);
     http_put_status_line(&b, 200, SLICE("Fine"));
     http_put_field(&b, SLICE("A"), SLICE("b"));
-    assert_slice(buf_slice(&b), "HTTP/1.1 404 Not Found\r\nHTTP/1.1 299 Unknown\r\nHTTP/1.1 200 Fine\r\nA: b\r\n");
+    assert_slice(buf_slice(&b),
+                 "HTTP/1.1 404 Not Found\r\nHTTP/1.1 299 Unknown\r\nHTTP/1.1 200 Fine\r\nA: b\r\n");
 }
 
 /* ---- chunks ---- */
@@ -180,7 +183,8 @@ static struct decoded decode(const char *text, size_t n, size_t step)
 
 static void chunks_are_decoded_however_they_are_cut(void **state)
 {
-    static const char text[] = "5\r\nhello\r\n00A;x=\"y\"\r\n, world wi\r\n1 \t;a\r\n!\r\n0\r\nX-T: v\r\nY:\r\n\r\nGET / next";
+    static const char text[] = "5\r\nhello\r\n00A;x=\"y\"\r\n, world wi\r\n1 "
+                               "\t;a\r\n!\r\n0\r\nX-T: v\r\nY:\r\n\r\nGET / next";
 
     (void)state;
     for (size_t step = 1; step < sizeof text; step++) {
@@ -208,10 +212,34 @@ static void the_end_is_seen_with_the_last_payload(void **state)
 static void malformed_chunks_are_refused(void **state)
 {
     static const char *const malformed[] = {
-        "\r\n", ";a\r\n", "g\r\n", "-1\r\n", "+1\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n", "5\nhello\r\n",
-        "5\r\rhello", "5\rhello", "5\r\nhello\n", "5\r\nhelloX", "5\r\nhello\r\r", "5\r\nhello0\r\n\r\n", "5;a\nhello",
-        "5;a\rb\r\n", "5;\x01\r\n", "11111111111111111\r\n", "0\r\n\n", "0\r\n X: y\r\n\r\n", "0\r\nX y\r\n\r\n", "0\r\nX : y\r\n\r\n",
-        "0\r\n: y\r\n\r\n", "0\r\nX: y\n\r\n", "0\r\nX: y\r\n z\r\n\r\n", "0\r\nX: \x02\r\n\r\n", "0\r\n\rX",
+        "\r\n",
+        ";a\r\n",
+        "g\r\n",
+        "-1\r\n",
+        "+1\r\n",
+        "0x5\r\nhello\r\n",
+        " 5\r\nhello\r\n",
+        "5 \r\nhello\r\n",
+        "5\nhello\r\n",
+        "5\r\rhello",
+        "5\rhello",
+        "5\r\nhello\n",
+        "5\r\nhelloX",
+        "5\r\nhello\r\r",
+        "5\r\nhello0\r\n\r\n",
+        "5;a\nhello",
+        "5;a\rb\r\n",
+        "5;\x01\r\n",
+        "11111111111111111\r\n",
+        "0\r\n\n",
+        "0\r\n X: y\r\n\r\n",
+        "0\r\nX y\r\n\r\n",
+        "0\r\nX : y\r\n\r\n",
+        "0\r\n: y\r\n\r\n",
+        "0\r\nX: y\n\r\n",
+        "0\r\nX: y\r\n z\r\n\r\n",
+        "0\r\nX: \x02\r\n\r\n",
+        "0\r\n\rX",
     };
 
     (void)state;
@@ -247,7 +275,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(names_are_found_without_regard_to_case, begin, end),
         cmocka_unit_test_setup_teardown(set_keeps_the_place_of_the_first, begin, end),
-        cmocka_unit_test_setup_teardown(a_copied_table_grows_and_leaves_the_first_alone, begin, end),
+        cmocka_unit_test_setup_teardown(a_copied_table_grows_and_leaves_the_first_alone, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_full_arena_is_told, begin, end),
         cmocka_unit_test(tokens_values_and_hop_by_hop_fields),
         cmocka_unit_test_setup_teardown(heads_are_written, begin, end),

@@ -1,6 +1,6 @@
-/* platform/http_server, listener: which connections and heads reach a handler, and what becomes of the others;
- * limits, time-outs, drain. Every bad head is refused, its connection closed, and nothing behind it is read as a
- * request. */
+/* platform/http_server, listener: which connections and heads reach a handler, and what becomes
+ * of the others; limits, time-outs, drain. Every bad head is refused, its connection closed, and
+ * nothing behind it is read as a request. */
 #include "tests/unit/platform/server_rig.h"
 
 #include <sys/stat.h>
@@ -75,7 +75,8 @@ static const struct bad bad_heads[] = {
     { 400, "GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n" },
     { 400, "GET * HTTP/1.1\r\nHost: x\r\n\r\n" },
     { 400, "GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n" },
-    { 400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+    { 400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n0\r\n\r\n" },
     { 400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello" },
     { 400, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\nhello" },
     { 501, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" },
@@ -160,7 +161,8 @@ static void a_nul_byte_is_refused(void **state)
 
 static void late_fields_count_as_early_ones(void **state)
 {
-    static const char *const late[] = { "Transfer-Encoding: chunked\r\n", "Host: y\r\n", "B : c\r\n" };
+    static const char *const late[] = { "Transfer-Encoding: chunked\r\n", "Host: y\r\n",
+                                        "B : c\r\n" };
     char text[8192];
 
     (void)state;
@@ -211,7 +213,8 @@ static void heads_over_the_limits_are_refused(void **state)
     assert_refused(fd, 431);
     assert_int_equal(handled, 0);
     /* The largest that may be. */
-    n = (size_t)sprintf(text, "GET /%0*d HTTP/1.1\r\nHost: x\r\nA: %0*d\r\n\r\n", 8191, 0, 32 * 1024 - 9 - 5, 0);
+    n = (size_t)sprintf(text, "GET /%0*d HTTP/1.1\r\nHost: x\r\nA: %0*d\r\n\r\n", 8191, 0,
+                        32 * 1024 - 9 - 5, 0);
     fd = dial();
     for (size_t at = 0; at < n; at += 1000) {
         put_n(fd, text + at, n - at < 1000 ? n - at : 1000);
@@ -236,7 +239,8 @@ static void all_forms_of_targets_reach_the_handler(void **state)
         "GET /a\\b{}|^` HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /?http://x/ HTTP/1.1\r\nHost: mydomain.com\r\n\r\n",
         "GET /.htpasswd HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Key: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: "
+        "upgrade\r\nSec-WebSocket-Key: x\r\n\r\n",
         "OPTIONS /a HTTP/1.1\r\nHost: x\r\nOrigin: y\r\nAccess-Control-Request-Method: GET\r\n\r\n",
     };
     struct reply r;
@@ -388,7 +392,8 @@ static void many_requests_run_at_once_on_one_carrier(void **state)
             put_text(fds[i], WAIT);
         }
         await_count(&inside, N);
-        /* The second round needs no more workers; a few may have been on their way when another came free. */
+        /* The second round needs no more workers; a few may have been on their way when another
+         * came free. */
         assert_true(fiber_count() <= N + 2 + N / 8);
         gate = true;
         for (int i = 0; i < N; i++) {
@@ -576,7 +581,9 @@ static void unix_sockets_are_for_their_owner(void **state)
 
 static void ports_that_cannot_be_had_are_named(void **state)
 {
-    struct http_port p = { .setting = "net.server.http.port", .address = "127.0.0.1", .handler = handle };
+    struct http_port p = { .setting = "net.server.http.port",
+                           .address = "127.0.0.1",
+                           .handler = handle };
     struct err err;
     char text[64];
 
@@ -584,7 +591,8 @@ static void ports_that_cannot_be_had_are_named(void **state)
     rig_serve(handle);
     p.port = rig.port;
     assert_false(http_server_listen(&p, &err));
-    snprintf(text, sizeof text, "net.server.http.port: cannot listen on 127.0.0.1 port %u: ", rig.port);
+    snprintf(text, sizeof text,
+             "net.server.http.port: cannot listen on 127.0.0.1 port %u: ", rig.port);
     assert_memory_equal(err.text, text, strlen(text));
     p.address = "localhost";
     assert_false(http_server_listen(&p, &err));

@@ -1,4 +1,5 @@
-/* The HTTP server over TLS: handshakes, keep-alive, bodies out of the read-ahead, parking, limits. */
+/* The HTTP server over TLS: handshakes, keep-alive, bodies out of the read-ahead, parking,
+ * limits. */
 #include "tests/unit/platform/server_rig.h"
 
 #include <fcntl.h>
@@ -37,12 +38,15 @@ static void handle(struct conn *c, void *arg)
 
 static int set_up(void **state)
 {
-    struct http_port p = { .setting = "test.port", .address = "127.0.0.1", .handler = handle, .tls = &tls };
+    struct http_port p = {
+        .setting = "test.port", .address = "127.0.0.1", .handler = handle, .tls = &tls
+    };
     struct err err = { "" };
 
     rig_setup(state);
     failures = handled = 0;
-    if (!tls_global_init(&err) || !tls_server_open(&tls, slice_from(FIXTURE_LEAF), slice_from(FIXTURE_LEAF_KEY), &err)
+    if (!tls_global_init(&err)
+        || !tls_server_open(&tls, slice_from(FIXTURE_LEAF), slice_from(FIXTURE_LEAF_KEY), &err)
         || !http_server_listen(&p, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return -1;
@@ -62,7 +66,9 @@ static int tear_down(void **state)
 
 static bool dial_tls(struct stream *s)
 {
-    const struct tls_client_options options = { .name = "good.example", .skip_chain = true, .skip_name = true };
+    const struct tls_client_options options = { .name = "good.example",
+                                                .skip_chain = true,
+                                                .skip_name = true };
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)rig.port) };
     struct err err = { "" };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -138,7 +144,8 @@ static void talk(void *arg)
         say_text(&s, GET);
         hear(&s, "000000");
     }
-    say_text(&s, GET GET "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" GET); /* one record */
+    say_text(&s, GET GET
+             "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" GET); /* one record */
     hear(&s, "000000");
     hear(&s, "000000");
     hear(&s, "000003");
