@@ -1,113 +1,5 @@
-/* Enumerable: lazy sequences (seq_object) and what consumes them. */
-#include "policy/expr/lib/lib.h"
-#include "policy/expr/vm.h"
-
-static struct expr_value seq_make(struct vm *vm, const struct site *site, struct expr_value source, struct expr_value fn,
-                                  bool (*open)(struct vm *, struct seq_object *, struct iter *))
-{
-    struct seq_object *s = vm_new(vm, struct seq_object);
-
-    if (!s)
-        return expr_value_null();
-    s->element = site->ret->args[0];
-    s->head.type = type_make1(vm->arena, TYPE_SEQUENCE, s->element);
-    s->source = source;
-    s->fn = fn;
-    s->open = open;
-    return object_value(s);
-}
-
-static bool open_source(struct vm *vm, struct seq_object *seq, struct iter *it)
-{
-    struct iter *inner = vm_new(vm, struct iter);
-
-    if (!inner || !iter_open(vm, seq->source, inner))
-        return false;
-    it->state = inner;
-    it->seq = seq;
-    return true;
-}
-
-#define NEED_SOURCE if (a[0].kind == EXPR_NULL) return vm_throw_arg_null(vm, "source")
-
-static int next_select(struct vm *vm, struct iter *it, struct expr_value *out)
-{
-    struct expr_value x;
-    int got = iter_next(vm, it->state, &x);
-
-    if (got <= 0)
-        return got;
-    return vm_call(vm, it->seq->fn, &x, 1, out) ? 1 : -1;
-}
-
-static bool open_select(struct vm *vm, struct seq_object *seq, struct iter *it)
-{
-    it->next = next_select;
-    return open_source(vm, seq, it);
-}
-
-NATIVE(linq_select)
-{
-    NEED_SOURCE;
-    return seq_make(vm, site, a[0], a[1], open_select);
-}
-
-static int next_where(struct vm *vm, struct iter *it, struct expr_value *out)
-{
-    struct expr_value ok;
-    int got;
-
-    while ((got = iter_next(vm, it->state, out)) > 0) {
-        if (!vm_call(vm, it->seq->fn, out, 1, &ok))
-            return -1;
-        if (ok.i)
-            return 1;
-    }
-    return got;
-}
-
-static bool open_where(struct vm *vm, struct seq_object *seq, struct iter *it)
-{
-    it->next = next_where;
-    return open_source(vm, seq, it);
-}
-
-NATIVE(linq_where)
-{
-    NEED_SOURCE;
-    return seq_make(vm, site, a[0], a[1], open_where);
-}
-
-static int next_range(struct vm *vm, struct iter *it, struct expr_value *out)
-{
-    (void)vm;
-    if (it->at >= it->seq->count)
-        return 0;
-    *out = val_int((int32_t)(it->seq->from + it->at++));
-    return 1;
-}
-
-static bool open_range(struct vm *vm, struct seq_object *seq, struct iter *it)
-{
-    (void)vm;
-    it->next = next_range;
-    it->seq = seq;
-    return true;
-}
-
-NATIVE(linq_range)
-{
-    struct expr_value v;
-
-    if (a[1].i < 0)
-        return vm_throw_range(vm, "count");
-    v = seq_make(vm, site, expr_value_null(), expr_value_null(), open_range);
-    if (v.p) {
-        OBJECT(v, seq_object)->from = a[0].i;
-        OBJECT(v, seq_object)->count = a[1].i;
-    }
-    return v;
-}
+/* Enumerable: what consumes sequences. The lazy operators are in linq_seq.c, linq_set.c and linq_order.c. */
+#include "policy/expr/lib/linq_int.h"
 
 /* The predicate of a consumer with an optional one. */
 static struct expr_value predicate_of(const struct site *site, struct expr_value *a)
@@ -164,6 +56,27 @@ static struct expr_value pick(struct vm *vm, const struct site *site, struct exp
         return value_default(vm->arena, site->ret);
     return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Sequence contains no %s",
                     predicate.kind == EXPR_NULL ? "elements" : "matching element");
+}
+
+/* The first (or last) that passes a[1], or the default given as the last argument. */
+static struct expr_value pick_or(struct vm *vm, const struct site *site, struct expr_value *a, bool last)
+{
+    struct expr_value x;
+    int got;
+
+    NEED_SOURCE;
+    got = find(vm, a[0], site->n > 2 ? a[1] : expr_value_null(), last, &x);
+    return got > 0 ? x : a[site->n - 1];
+}
+
+NATIVE(linq_first_or)
+{
+    return pick_or(vm, site, a, false);
+}
+
+NATIVE(linq_last_or)
+{
+    return pick_or(vm, site, a, true);
 }
 
 NATIVE(linq_first)
@@ -232,13 +145,14 @@ NATIVE(linq_count)
 NATIVE(linq_contains)
 {
     struct iter it;
-    struct expr_value x;
+    struct expr_value x, comparer = site && site->n > 2 ? a[2] : expr_value_null();
+    int got;
 
     NEED_SOURCE;
     if (!iter_open(vm, a[0], &it))
         return expr_value_null();
-    while (iter_next(vm, &it, &x) > 0) {
-        if (value_equals(vm, x, a[1]))
+    while ((got = iter_next(vm, &it, &x)) > 0) {
+        if (comparer_equals(vm, comparer, x, a[1]))
             return val_bool(true);
         if (!vm_charge(vm, 1))
             break;
@@ -282,9 +196,257 @@ NATIVE(linq_to_array)
     return site->ret->args[0]->id == TYPE_BYTE ? array_make(vm, site->ret, l->n, l->items) : object_value(l);
 }
 
+/* ---- single, at ---- */
+
+static struct expr_value single(struct vm *vm, const struct site *site, struct expr_value source, struct expr_value predicate, bool or_default,
+                                struct expr_value standard)
+{
+    struct expr_value x, hit = standard;
+    struct iter it;
+    int got, p, n = 0;
+
+    if (source.kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "source");
+    if (!iter_open(vm, source, &it))
+        return expr_value_null();
+    while ((got = iter_next(vm, &it, &x)) > 0) {
+        if ((p = passes(vm, predicate, x)) < 0)
+            return expr_value_null();
+        if (!p)
+            continue;
+        hit = x;
+        if (++n > 1)
+            return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Sequence contains more than one %s",
+                            predicate.kind == EXPR_NULL ? "element" : "matching element");
+    }
+    if (got == 0 && n == 0 && !or_default)
+        return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Sequence contains no %s",
+                        predicate.kind == EXPR_NULL ? "elements" : "matching element");
+    return hit;
+}
+
+NATIVE(linq_single)
+{
+    return single(vm, site, a[0], predicate_of(site, a), false, expr_value_null());
+}
+
+NATIVE(linq_single_or_default)
+{
+    return single(vm, site, a[0], predicate_of(site, a), true, value_default(vm->arena, site->ret));
+}
+
+NATIVE(linq_single_or)
+{
+    return single(vm, site, a[0], site->n > 2 ? a[1] : expr_value_null(), true, a[site->n - 1]);
+}
+
+/* 1: found, 0: no such index, -1: exception. */
+static int at(struct vm *vm, struct expr_value source, int64_t index, struct expr_value *out)
+{
+    struct iter it;
+    int got;
+
+    if (index < 0)
+        return 0;
+    if (!iter_open(vm, source, &it))
+        return -1;
+    while ((got = iter_next(vm, &it, out)) > 0 && index-- > 0)
+        if (!vm_charge(vm, 1))
+            return -1;
+    return got;
+}
+
+NATIVE(linq_element_at)
+{
+    struct expr_value x;
+    int got;
+
+    NEED_SOURCE;
+    got = at(vm, a[0], a[1].i, &x);
+    return got > 0 ? x : got < 0 ? expr_value_null() : vm_throw_index(vm);
+}
+
+NATIVE(linq_element_at_or_default)
+{
+    struct expr_value x;
+
+    NEED_SOURCE;
+    return at(vm, a[0], a[1].i, &x) > 0 ? x : value_default(vm->arena, site->ret);
+}
+
+NATIVE(linq_long_count)
+{
+    return val_long(net_linq_count(vm, site, a).i);
+}
+
+/* ---- folding ---- */
+
+NATIVE(linq_aggregate)
+{
+    struct iter it;
+    struct expr_value pair[2], fn = site->n > 2 ? a[2] : a[1];
+    int got;
+
+    NEED_SOURCE;
+    if (!iter_open(vm, a[0], &it))
+        return expr_value_null();
+    if (site->n > 2)
+        pair[0] = a[1];
+    else if ((got = iter_next(vm, &it, &pair[0])) <= 0)
+        return got < 0 ? expr_value_null() : vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Sequence contains no elements");
+    while ((got = iter_next(vm, &it, &pair[1])) > 0)
+        if (!vm_call(vm, fn, pair, 2, &pair[0]))
+            return expr_value_null();
+    if (got == 0 && site->n > 3 && !vm_call(vm, a[3], pair, 1, &pair[0]))
+        return expr_value_null();
+    return pair[0];
+}
+
+NATIVE(linq_sequence_equal)
+{
+    struct iter x, y;
+    struct expr_value p, q, comparer = site->n > 2 ? a[2] : expr_value_null();
+
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "first");
+    if (a[1].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "second");
+    if (!iter_open(vm, a[0], &x) || !iter_open(vm, a[1], &y))
+        return expr_value_null();
+    for (;;) {
+        int more_x = iter_next(vm, &x, &p), more_y = more_x < 0 ? -1 : iter_next(vm, &y, &q);
+
+        if (more_x <= 0 || more_y <= 0)
+            return val_bool(more_x == more_y);
+        if (!comparer_equals(vm, comparer, p, q) || !vm_charge(vm, 1))
+            return val_bool(false);
+    }
+}
+
+/* Sum and count of what is not null; false: exception. Floats add up as doubles. */
+static bool add_up(struct vm *vm, const struct site *site, struct expr_value *a, struct expr_value *sum, int64_t *n)
+{
+    struct iter it;
+    struct expr_value x;
+    enum op_error e;
+    int got;
+
+    *n = 0;
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "source"), false;
+    if (!iter_open(vm, a[0], &it))
+        return false;
+    while ((got = iter_next(vm, &it, &x)) > 0) {
+        if (site->n > 1 && !vm_call(vm, a[1], &x, 1, &x))
+            return false;
+        if (x.kind == EXPR_NULL)
+            continue;
+        if (x.kind != sum->kind)
+            op_convert(vm->arena, (enum expr_kind)sum->kind, false, x, &x);
+        e = op_binary(vm->arena, B_ADD, (enum expr_kind)sum->kind, true, *sum, x, sum);
+        if (e != OP_FINE)
+            return vm_op_error(vm, e), false;
+        ++*n;
+        if (!vm_charge(vm, 1))
+            return false;
+    }
+    return got == 0;
+}
+
+static struct expr_value converted(struct vm *vm, const struct type *to, struct expr_value v)
+{
+    op_convert(vm->arena, type_kind(type_strip(to)), false, v, &v);
+    return v;
+}
+
+NATIVE(linq_sum)
+{
+    const struct type *t = type_strip(site->ret);
+    struct expr_value sum = t->id == TYPE_FLOAT ? val_double(0) : value_default(vm->arena, t);
+    int64_t n;
+
+    return add_up(vm, site, a, &sum, &n) ? converted(vm, t, sum) : expr_value_null();
+}
+
+/* Whole numbers are summed as long, real ones as double or decimal. */
+NATIVE(linq_average)
+{
+    const struct type *t = type_strip(site->ret), *of = site->n > 1 ? TYPE_OF(DOUBLE) : type_strip(type_element(vm->arena, type_of_value(a[0])));
+    bool whole = of && type_is_integral(of);
+    struct expr_value sum = whole ? val_long(0) : t->id == TYPE_DECIMAL ? value_default(vm->arena, t) : val_double(0), count;
+    int64_t n;
+
+    if (!add_up(vm, site, a, &sum, &n))
+        return expr_value_null();
+    if (n == 0)
+        return type_is_nullable(site->ret) ? expr_value_null() : vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Sequence contains no elements");
+    count = converted(vm, t->id == TYPE_DECIMAL ? t : TYPE_OF(DOUBLE), val_long(n));
+    sum = converted(vm, t->id == TYPE_DECIMAL ? t : TYPE_OF(DOUBLE), sum);
+    op_binary(vm->arena, B_DIV, (enum expr_kind)count.kind, true, sum, count, &sum);
+    return converted(vm, t, sum);
+}
+
+/* The least or greatest by the value or a key of it; the element itself when by_key. */
+static struct expr_value extreme(struct vm *vm, const struct site *site, struct expr_value *a, int sign, bool by_key)
+{
+    struct iter it;
+    struct expr_value x, key, best = expr_value_null(), best_key = expr_value_null();
+    bool selector = site->n > 1 && type_flags(type_of_value(a[1])) & TF_DELEGATE;
+    struct expr_value comparer = site->n > 2 ? a[2] : site->n > 1 && !selector ? a[1] : expr_value_null();
+    int got, seen = 0;
+
+    NEED_SOURCE;
+    if (!iter_open(vm, a[0], &it))
+        return expr_value_null();
+    while ((got = iter_next(vm, &it, &x)) > 0) {
+        key = x;
+        if (selector && !vm_call(vm, a[1], &x, 1, &key))
+            return expr_value_null();
+        if (!seen++ || (best_key.kind == EXPR_NULL ? key.kind != EXPR_NULL
+                                                   : key.kind != EXPR_NULL && sign * comparer_compare(vm, comparer, key, best_key) > 0)) {
+            best = by_key ? x : key;
+            best_key = key;
+        }
+        if (vm->thrown || !vm_charge(vm, 1))
+            return expr_value_null();
+    }
+    if (got == 0 && !seen && type_is_value(site->ret) && !type_is_nullable(site->ret))
+        return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Sequence contains no elements");
+    return best;
+}
+
+NATIVE(linq_min)
+{
+    return extreme(vm, site, a, -1, false);
+}
+
+NATIVE(linq_max)
+{
+    return extreme(vm, site, a, 1, false);
+}
+
+NATIVE(linq_min_by)
+{
+    return extreme(vm, site, a, -1, true);
+}
+
+NATIVE(linq_max_by)
+{
+    return extreme(vm, site, a, 1, true);
+}
+
+/* ---- into dictionaries and sets ---- */
+
+/* The comparer of ToDictionary, ToHashSet ...: the last argument when it is one. */
+static struct expr_value last_comparer(const struct site *site, struct expr_value *a)
+{
+    return comparer_of_dict(site->n > 1 ? a[site->n - 1] : expr_value_null());
+}
+
 NATIVE(linq_to_dictionary)
 {
-    struct dict_object *d = dict_make(vm, site->ret, expr_value_null());
+    struct dict_object *d = dict_make(vm, site->ret, last_comparer(site, a));
+    bool element = site->n > 2 && type_flags(type_of_value(a[2])) & TF_DELEGATE;
     struct expr_value x, pair[3];
     struct iter it;
 
@@ -294,7 +456,7 @@ NATIVE(linq_to_dictionary)
     while (iter_next(vm, &it, &x) > 0) {
         pair[0] = object_value(d);
         pair[2] = x;
-        if (!vm_call(vm, a[1], &x, 1, &pair[1]) || (site->n > 2 && !vm_call(vm, a[2], &x, 1, &pair[2])))
+        if (!vm_call(vm, a[1], &x, 1, &pair[1]) || (element && !vm_call(vm, a[2], &x, 1, &pair[2])))
             return expr_value_null();
         net_dict_add(vm, site, pair);
         if (vm->thrown)
@@ -303,26 +465,38 @@ NATIVE(linq_to_dictionary)
     return object_value(d);
 }
 
-NATIVE(linq_sum)
+/* Of key-value pairs or pairs of two. */
+NATIVE(linq_to_dictionary_pairs)
 {
-    enum expr_kind k = type_kind(site->ret);
-    struct expr_value x, sum = value_default(vm->arena, site->ret);
+    struct dict_object *d = dict_make(vm, site->ret, last_comparer(site, a));
+    struct expr_value x, pair[3];
     struct iter it;
-    enum op_error e;
 
     NEED_SOURCE;
-    if (!iter_open(vm, a[0], &it))
+    if (!d || !iter_open(vm, a[0], &it))
         return expr_value_null();
     while (iter_next(vm, &it, &x) > 0) {
-        if (site->n > 1 && !vm_call(vm, a[1], &x, 1, &x))
+        pair[0] = object_value(d);
+        pair[1] = OBJECT(x, tuple_object)->f[0];
+        pair[2] = OBJECT(x, tuple_object)->f[1];
+        net_dict_add(vm, site, pair);
+        if (vm->thrown)
             return expr_value_null();
-        if (x.kind == EXPR_NULL)
-            continue;
-        e = op_binary(vm->arena, B_ADD, k, true, sum, x, &sum);
-        if (e != OP_FINE)
-            return vm_op_error(vm, e);
-        if (!vm_charge(vm, 1))
-            break;
     }
-    return sum;
+    return object_value(d);
+}
+
+NATIVE(linq_to_hash_set)
+{
+    struct dict_object *d = dict_make(vm, site->ret, last_comparer(site, a));
+    struct expr_value x;
+    struct iter it;
+
+    NEED_SOURCE;
+    if (!d || !iter_open(vm, a[0], &it))
+        return expr_value_null();
+    while (iter_next(vm, &it, &x) > 0)
+        if (!dict_find(vm, d, x) && (!dict_put(vm, d, x, expr_value_null()) || !vm_charge(vm, 1)))
+            return expr_value_null();
+    return object_value(d);
 }

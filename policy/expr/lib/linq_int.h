@@ -1,0 +1,19 @@
+/* What the files of Enumerable share. */
+#ifndef POLICY_EXPR_LIB_LINQ_INT_H
+#define POLICY_EXPR_LIB_LINQ_INT_H
+
+#include "policy/expr/lib/comparer.h"
+#include "policy/expr/lib/lib.h"
+
+#define NEED_SOURCE if (a[0].kind == EXPR_NULL) return vm_throw_arg_null(vm, "source")
+
+typedef bool seq_open(struct vm *vm, struct seq_object *seq, struct iter *it);
+
+/* A lazy sequence of the call's result type. */
+struct expr_value seq_make(struct vm *vm, const struct site *site, struct expr_value source, struct expr_value fn, seq_open *open);
+/* Walk a list made for this walk alone. */
+bool seq_walk_list(struct iter *it, struct list_object *l);
+/* A hidden list type to collect anything in. */
+struct list_object *seq_collect(struct vm *vm, struct expr_value source);
+
+#endif
