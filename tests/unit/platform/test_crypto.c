@@ -1,4 +1,5 @@
-/* platform/crypto: known answers (FIPS 180, RFC 2202, 4231, 4648, 6979), keys and signatures of OpenSSL, certificates. */
+/* platform/crypto: known answers (FIPS 180, RFC 2202, 4231, 4648, 6979), keys and signatures of
+ * OpenSSL, certificates. */
 #include "platform/crypto.h"
 
 #include <setjmp.h>
@@ -83,12 +84,15 @@ static void hashes_have_their_known_answers(void **state)
     (void)state;
     hash_is(CRYPTO_MD5, SLICE("abc"), "900150983cd24fb0d6963f7d28e17f72");
     hash_is(CRYPTO_SHA1, SLICE("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
-    hash_is(CRYPTO_SHA256, SLICE_NONE, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    hash_is(CRYPTO_SHA256, SLICE("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    hash_is(CRYPTO_SHA256, SLICE_NONE,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    hash_is(CRYPTO_SHA256, SLICE("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     hash_is(CRYPTO_SHA256, SLICE("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
     hash_is(CRYPTO_SHA384, SLICE("abc"),
-            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7");
+            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baec"
+            "a134c825a7");
     hash_is(CRYPTO_SHA512, SLICE("abc"),
             "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
             "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
@@ -128,16 +132,20 @@ static void hmacs_have_their_known_answers(void **state)
 
     hmac_is(CRYPTO_MD5, jefe, what, "750c783e6ab0b503eaa86e310a5db738");
     hmac_is(CRYPTO_SHA1, jefe, what, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
-    hmac_is(CRYPTO_SHA256, jefe, what, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    hmac_is(CRYPTO_SHA256, jefe, what,
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     hmac_is(CRYPTO_SHA384, jefe, what,
-            "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649");
+            "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239"
+            "ecfab21649");
     hmac_is(CRYPTO_SHA512, jefe, what,
             "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
             "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
     memset(long_key, 0xaa, sizeof long_key);
-    hmac_is(CRYPTO_SHA256, slice_of(long_key, sizeof long_key), SLICE("Test Using Larger Than Block-Size Key - Hash Key First"),
+    hmac_is(CRYPTO_SHA256, slice_of(long_key, sizeof long_key),
+            SLICE("Test Using Larger Than Block-Size Key - Hash Key First"),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-    hmac_is(CRYPTO_SHA256, SLICE_NONE, SLICE_NONE, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+    hmac_is(CRYPTO_SHA256, SLICE_NONE, SLICE_NONE,
+            "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
 static void hashing_allocates_nothing(void **state)
@@ -184,8 +192,14 @@ static void base64_is_as_in_the_rfc(void **state)
 {
     (void)state;
     static const char *const pairs[][2] = {
-        { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
-        { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "~~~???", "fn5+Pz8/" },
+        { "", "" },
+        { "f", "Zg==" },
+        { "fo", "Zm8=" },
+        { "foo", "Zm9v" },
+        { "foob", "Zm9vYg==" },
+        { "fooba", "Zm9vYmE=" },
+        { "foobar", "Zm9vYmFy" },
+        { "~~~???", "fn5+Pz8/" },
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         struct slice plain = slice_from(pairs[i][0]), text = slice_from(pairs[i][1]);
@@ -203,8 +217,10 @@ static void base64_is_as_in_the_rfc(void **state)
 static void base64_refuses_what_is_malformed(void **state)
 {
     (void)state;
-    static const char *const standard[] = { "Z", "Zg", "Zg=", "Zg===", "Zm8==", "Zm9v=", "=", "Zg==Zg==", "Zm9-", "Zm9_", "Z\x80==", "Zg=x=" };
-    static const char *const url[] = { "Z", "Zg==", "Zm9v Zm9v", "Zm9+", "Zm9/", "Zh", "Zm9", "Zm9v\n" };
+    static const char *const standard[] = { "Z", "Zg",       "Zg=",  "Zg===", "Zm8==",   "Zm9v=",
+                                            "=", "Zg==Zg==", "Zm9-", "Zm9_",  "Z\x80==", "Zg=x=" };
+    static const char *const url[] = { "Z",    "Zg==", "Zm9v Zm9v", "Zm9+",
+                                       "Zm9/", "Zh",   "Zm9",       "Zm9v\n" };
 
     for (size_t i = 0; i < COUNT_OF(standard); i++)
         assert_null(crypto_base64_decode(&arena, slice_from(standard[i])).p);
@@ -215,7 +231,8 @@ static void base64_refuses_what_is_malformed(void **state)
 static void base64_takes_lines(void **state)
 {
     (void)state;
-    assert_true(slice_eq(crypto_base64_decode(&arena, SLICE(" Zm9v\r\n\tYg =\n= ")), SLICE("foob")));
+    assert_true(
+        slice_eq(crypto_base64_decode(&arena, SLICE(" Zm9v\r\n\tYg =\n= ")), SLICE("foob")));
     assert_true(slice_eq(crypto_base64_decode(&arena, SLICE("Zh==")), SLICE("f")));
 }
 
@@ -274,27 +291,41 @@ static const char encrypted_pkcs8[] =
     "-----END ENCRYPTED PRIVATE KEY-----\n";
 /* By openssl dgst over signed_text. */
 static const char signed_text[] = "the quick brown fox";
-static const char rsa_pss_signature[] =
-    "3e4d7f14444f365a7e01c86758c4eedd66f97508359954f038b292376ea8b525238c76e569106f0a4a87839fe9e9cb5e"
-    "deb4dbf711779b7c22510b0ab000f80d823e9a22cb58d737121baae8dd807936d482b8ac1864639733ec5a109fd2fe6f"
-    "90d35b4bcd1ef038f22acd04325f26e8d00973dcfa0351fae1dea0dec1530b756f7cc1e9c4b021b5a76df561b9a33d15"
-    "93e4091c8cfe08ad39cf3eb940fe55103dc261961fea9f0750ed838f606240dffbfd47c9bc266675c643ab418c2a1fec"
-    "5ef6a0ba903abdcec2f9b9083f3f0bc423ca2ee6067918d2b9b25081b98379629f97e72c0bd3c93ba3c6f871c3203d64"
-    "f343ef589ff9eb750c2de3b2000ce73ec3010194417ae492bdec30bcc262b596435bca8f24cc06466aad88abda5c0fee"
-    "6752b1e732bccec47f7935beca43bf798f93de3383be12f6388754484e39187be1b26b3e3df4b1a501c84c0170eade08"
-    "7054aaec2be18339a67c9ec067b56f651c081e2340e647c6ae34572c9fb324aa740bdd6bfdfb22c9a4c4a41a11013cab";
-static const char rsa_pkcs1_signature[] =
-    "55a5c232b399722e6502c3e1dc81a846eaac233a4d3bc81e84869fa1ff994c1f4692124ee80544c40d4e27f6502b8e37"
-    "acb4c419163ec8b079bf9e944e5869976ac707daf31f357f19c93612624e4d1152b56e29899ec209329cdde40995884b"
-    "606878571484606df01962868819f6b0ded4ec6dac34e68856444e08e1e8e61a7fcb3c34f2a2ee04bd984074bc9d796e"
-    "03eb91ca7a3b136257962bd42570a498dbba9e2d10d1a79afcf36b8b8e981794d25849c3e3e8a5b029ade58593dc18b8"
-    "1b5c0204840b842ae7e00f706676a78b36e5a4ae47106a11a1eb7a5845225034bb5cafc4e940db1eb9d75f88287e9636"
-    "d5439b3c4378327d4700e7f812bb92388c08a12e8923bd8df4b74c6a0f578f73b19123e0cbddaf0cc196190ea3dbbd83"
-    "a0ed866a071ae6fcb29e2c921c9aed06bc9928b3d64d39e2129c3cb1a2a4791a33763c0677f1043cd5f22d4dc1f97512"
-    "38fde32b57c60f25a162bc06382668506b9525b511abd79482925042922f9fd1de909f98dd101987dbf824dbed6ea615";
-static const char ec_signature[] =
-    "3045022100d48d01ec81cba13885fc98d4ccc541895757225748d60be16d7d5cacea634e8802201723f4ef19e207e5c2"
-    "b070ab3f1e2e1af2c8139073998c0e76490c851dea7cd9";
+static const char rsa_pss_signature[] = "3e4d7f14444f365a7e01c86758c4eedd66f97508359954f038b292376e"
+                                        "a8b525238c76e569106f0a4a87839fe9e9cb5e"
+                                        "deb4dbf711779b7c22510b0ab000f80d823e9a22cb58d737121baae8dd"
+                                        "807936d482b8ac1864639733ec5a109fd2fe6f"
+                                        "90d35b4bcd1ef038f22acd04325f26e8d00973dcfa0351fae1dea0dec1"
+                                        "530b756f7cc1e9c4b021b5a76df561b9a33d15"
+                                        "93e4091c8cfe08ad39cf3eb940fe55103dc261961fea9f0750ed838f60"
+                                        "6240dffbfd47c9bc266675c643ab418c2a1fec"
+                                        "5ef6a0ba903abdcec2f9b9083f3f0bc423ca2ee6067918d2b9b25081b9"
+                                        "8379629f97e72c0bd3c93ba3c6f871c3203d64"
+                                        "f343ef589ff9eb750c2de3b2000ce73ec3010194417ae492bdec30bcc2"
+                                        "62b596435bca8f24cc06466aad88abda5c0fee"
+                                        "6752b1e732bccec47f7935beca43bf798f93de3383be12f6388754484e"
+                                        "39187be1b26b3e3df4b1a501c84c0170eade08"
+                                        "7054aaec2be18339a67c9ec067b56f651c081e2340e647c6ae34572c9f"
+                                        "b324aa740bdd6bfdfb22c9a4c4a41a11013cab";
+static const char rsa_pkcs1_signature[] = "55a5c232b399722e6502c3e1dc81a846eaac233a4d3bc81e84869fa1"
+                                          "ff994c1f4692124ee80544c40d4e27f6502b8e37"
+                                          "acb4c419163ec8b079bf9e944e5869976ac707daf31f357f19c93612"
+                                          "624e4d1152b56e29899ec209329cdde40995884b"
+                                          "606878571484606df01962868819f6b0ded4ec6dac34e68856444e08"
+                                          "e1e8e61a7fcb3c34f2a2ee04bd984074bc9d796e"
+                                          "03eb91ca7a3b136257962bd42570a498dbba9e2d10d1a79afcf36b8b"
+                                          "8e981794d25849c3e3e8a5b029ade58593dc18b8"
+                                          "1b5c0204840b842ae7e00f706676a78b36e5a4ae47106a11a1eb7a58"
+                                          "45225034bb5cafc4e940db1eb9d75f88287e9636"
+                                          "d5439b3c4378327d4700e7f812bb92388c08a12e8923bd8df4b74c6a"
+                                          "0f578f73b19123e0cbddaf0cc196190ea3dbbd83"
+                                          "a0ed866a071ae6fcb29e2c921c9aed06bc9928b3d64d39e2129c3cb1"
+                                          "a2a4791a33763c0677f1043cd5f22d4dc1f97512"
+                                          "38fde32b57c60f25a162bc06382668506b9525b511abd79482925042"
+                                          "922f9fd1de909f98dd101987dbf824dbed6ea615";
+static const char ec_signature[] = "3045022100d48d01ec81cba13885fc98d4ccc541895757225748d60be16d7d5"
+                                   "cacea634e8802201723f4ef19e207e5c2"
+                                   "b070ab3f1e2e1af2c8139073998c0e76490c851dea7cd9";
 
 /* Flip each byte, cut, and lengthen: none of it verifies. */
 static void rejects_tampering(const struct crypto_key *k, struct slice data, struct slice signature)
@@ -320,7 +351,8 @@ static void verifies_what_openssl_signed(void **state)
 {
     (void)state;
     struct slice text = slice_from(signed_text);
-    struct crypto_key *rsa = read_key(slice_from(rsa_public)), *ec = read_key(slice_from(ec_public));
+    struct crypto_key *rsa = read_key(slice_from(rsa_public)),
+                      *ec = read_key(slice_from(ec_public));
 
     assert_string_equal(crypto_key_alg(rsa), "rsa-pss-sha256");
     assert_string_equal(crypto_key_alg(ec), "ecdsa-p256-sha256");
@@ -343,14 +375,17 @@ static void ecdsa_is_deterministic_as_in_rfc_6979(void **state)
         const char *alg, *key, *signature;
     } cases[] = {
         { "ecdsa-p256-sha256",
-          "30310201010420c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721a00a06082a8648ce3d030107",
+          "30310201010420c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721a00a06082a"
+          "8648ce3d030107",
           "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
           "022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8" },
         { "ecdsa-p384-sha384",
           "303e02010104306b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d8"
           "96d5724e4c70a825f872c9ea60d2edf5a00706052b81040022",
-          "306602310094edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46"
-          "02310099ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8" },
+          "306602310094edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44ac"
+          "f96e36dd1e80fabe46"
+          "02310099ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b"
+          "82c71a38628ac8" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct crypto_key *k = read_key(from_hex(cases[i].key));
@@ -411,7 +446,8 @@ static void refuses_keys_it_should_not_trust(void **state)
     (void)state;
     refuses_key("", "neither PEM nor DER");
     refuses_key("hello", "neither PEM nor DER");
-    refuses_key("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "neither PEM nor DER");
+    refuses_key("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+                "neither PEM nor DER");
     refuses_key(rsa_2048_public, "RSA with 2048 bits: at least 3072");
     refuses_key(p521_public, "secp521r1: only P-256 and P-384");
     refuses_key(encrypted_sec1, "encrypted with a password");
@@ -432,7 +468,8 @@ static void write_text(const char *path, struct slice text)
 static void self_signed_names_are_what_openssl_sees(void **state)
 {
     (void)state;
-    const struct slice names[] = { SLICE("gw.example"), SLICE("localhost"), SLICE("127.0.0.1"), SLICE("::1") };
+    const struct slice names[] = { SLICE("gw.example"), SLICE("localhost"), SLICE("127.0.0.1"),
+                                   SLICE("::1") };
     struct slice certificate, key;
     struct err err = { "" };
     char path[64] = "/tmp/holdfast-crypto-XXXXXX";
@@ -446,13 +483,28 @@ static void self_signed_names_are_what_openssl_sees(void **state)
     if (!command_exists("openssl"))
         skip();
     write_text(path, certificate);
-    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_hostname gw.example %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_hostname localhost %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_ip 127.0.0.1 %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(command_run("openssl verify -CAfile %1$s -verify_ip ::1 %1$s >/dev/null 2>&1", path), 0);
-    assert_int_not_equal(command_run("openssl verify -CAfile %1$s -verify_hostname other.example %1$s >/dev/null 2>&1", path), 0);
-    assert_int_equal(command_run("openssl x509 -in %1$s -noout -checkend 31400000 >/dev/null 2>&1", path), 0);
-    assert_int_not_equal(command_run("openssl x509 -in %1$s -noout -checkend 31600000 >/dev/null 2>&1", path), 0);
+    assert_int_equal(
+        command_run("openssl verify -CAfile %1$s -verify_hostname gw.example %1$s >/dev/null 2>&1",
+                    path),
+        0);
+    assert_int_equal(
+        command_run("openssl verify -CAfile %1$s -verify_hostname localhost %1$s >/dev/null 2>&1",
+                    path),
+        0);
+    assert_int_equal(
+        command_run("openssl verify -CAfile %1$s -verify_ip 127.0.0.1 %1$s >/dev/null 2>&1", path),
+        0);
+    assert_int_equal(
+        command_run("openssl verify -CAfile %1$s -verify_ip ::1 %1$s >/dev/null 2>&1", path), 0);
+    assert_int_not_equal(
+        command_run(
+            "openssl verify -CAfile %1$s -verify_hostname other.example %1$s >/dev/null 2>&1",
+            path),
+        0);
+    assert_int_equal(
+        command_run("openssl x509 -in %1$s -noout -checkend 31400000 >/dev/null 2>&1", path), 0);
+    assert_int_not_equal(
+        command_run("openssl x509 -in %1$s -noout -checkend 31600000 >/dev/null 2>&1", path), 0);
     unlink(path);
 }
 

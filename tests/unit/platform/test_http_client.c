@@ -430,6 +430,22 @@ static void redirects_are_followed_when_asked(void **state)
     fails(&loop, HTTP_CLIENT_OTHER, "redirects");
 }
 
+static void a_proxy_of_the_environment_is_used(void **state)
+{
+    (void)state;
+    const char *proxy = arena_printf(&arena, "http://127.0.0.1:%u", plain.port).p;
+    const struct http_client_request tunnel = { .url = "https://nowhere.invalid/" };
+
+    assert_int_equal(setenv("http_proxy", proxy, 1) | setenv("HTTPS_PROXY", proxy, 1), 0);
+    gets("http://nowhere.invalid/x", 404, "no such thing"); /* our server answers in its place */
+    fails(&tunnel, HTTP_CLIENT_CONNECT, "nowhere.invalid:443: "); /* it opens no tunnels */
+    assert_int_equal(setenv("NO_PROXY", "127.0.0.1", 1), 0);
+    gets(PLAIN("/hello"), 200, "hello");
+    unsetenv("http_proxy");
+    unsetenv("HTTPS_PROXY");
+    unsetenv("NO_PROXY");
+}
+
 static void connections_are_used_again(void **state)
 {
     (void)state;
@@ -682,6 +698,7 @@ int main(void)
         cmocka_unit_test(methods_and_fields_go_as_given),
         cmocka_unit_test(malformed_requests_are_not_sent),
         cmocka_unit_test(redirects_are_followed_when_asked),
+        cmocka_unit_test(a_proxy_of_the_environment_is_used),
         cmocka_unit_test(connections_are_used_again),
         cmocka_unit_test(failures_have_a_kind_and_name_the_host),
         cmocka_unit_test(what_came_before_the_cut_is_kept),
