@@ -83,13 +83,6 @@ size_t format_float(float f, char out[64])
     return layout(sci, 7, out);
 }
 
-struct expr_value format_number(struct vm *vm, struct expr_value v, struct slice format)
-{
-    if (format.n == 0 || slice_eq(format, SLICE("G")))
-        return value_to_string(vm, v);
-    return vm_throw(vm, TYPE_FORMATEXCEPTION, "Format specifier was invalid.");
-}
-
 struct expr_value format_value(struct vm *vm, struct expr_value v, struct slice format)
 {
     if (v.kind >= EXPR_I8 && v.kind <= EXPR_DECIMAL)
