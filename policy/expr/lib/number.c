@@ -75,6 +75,26 @@ NATIVE(double_is_infinity)
     return val_bool(isinf(a[0].d));
 }
 
+NATIVE(double_is_positive_infinity)
+{
+    return val_bool(isinf(a[0].d) && a[0].d > 0);
+}
+
+NATIVE(double_is_negative_infinity)
+{
+    return val_bool(isinf(a[0].d) && a[0].d < 0);
+}
+
+NATIVE(double_is_finite)
+{
+    return val_bool(isfinite(a[0].d));
+}
+
+NATIVE(double_is_negative)
+{
+    return val_bool(signbit(a[0].d));
+}
+
 NATIVE(decimal_zero)
 {
     return decimal_value(vm->arena, decimal_from_i64(0));
@@ -93,132 +113,6 @@ NATIVE(decimal_minus_one)
 NATIVE(number_to_string)
 {
     return format_number(vm, a[0], a[1].kind == EXPR_STRING ? text_slice(a[1]) : SLICE_NONE);
-}
-
-/* ---- parsing ---- */
-
-enum parsed { PARSED, PARSE_FORMAT, PARSE_RANGE };
-
-static enum parsed parse_integer(struct slice s, enum expr_kind k, struct expr_value *out)
-{
-    bool negative = false;
-    struct expr_value wide = { .kind = EXPR_I64 };
-    uint64_t u = 0;
-    bool over = false;
-
-    s = slice_trim(s);
-    if (s.n && (*s.p == '-' || *s.p == '+')) {
-        negative = *s.p == '-';
-        s = slice_skip(s, 1);
-    }
-    if (s.n == 0)
-        return PARSE_FORMAT;
-    for (size_t i = 0; i < s.n; i++) {
-        if (!ascii_is_digit(s.p[i]))
-            return PARSE_FORMAT;
-        over |= u > (UINT64_MAX - 9) / 10;
-        u = u * 10 + (uint64_t)(s.p[i] - '0');
-    }
-    if (k == EXPR_U64) {
-        *out = (struct expr_value){ .kind = EXPR_U64, .u = u };
-        return over || (negative && u) ? PARSE_RANGE : PARSED;
-    }
-    if (over || u > (uint64_t)INT64_MAX + negative)
-        return PARSE_RANGE;
-    wide.i = negative ? (int64_t)(0 - u) : (int64_t)u;
-    return op_convert(NULL, k, true, wide, out) == OP_FINE ? PARSED : PARSE_RANGE;
-}
-
-/* [ws][sign]digits[,digits][.digits][e[sign]digits][ws] into plain text without the thousands separators. */
-static bool clean_real(struct slice s, char out[400])
-{
-    size_t n = 0;
-    bool digits = false;
-
-    s = slice_trim(s);
-    if (s.n >= 390)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        char ch = s.p[i];
-
-        if (ch == ',' && digits)
-            continue;
-        if (!ascii_is_digit(ch) && ch != '.' && (ch | 32) != 'e' && ch != '-' && ch != '+')
-            return false;
-        digits |= ascii_is_digit(ch);
-        out[n++] = ch;
-    }
-    out[n] = 0;
-    return digits;
-}
-
-static enum parsed parse_real(struct arena *a, struct slice s, enum expr_kind k, struct expr_value *out)
-{
-    char text[400], *end;
-    struct decimal d;
-
-    s = slice_trim(s);
-    if (k != EXPR_DECIMAL && (slice_eq_icase(s, SLICE("NaN")) || slice_eq_icase(s, SLICE("Infinity")) || slice_eq_icase(s, SLICE("-Infinity")))) {
-        double v = (s.p[0] | 32) == 'n' ? (double)NAN : *s.p == '-' ? -(double)INFINITY : (double)INFINITY;
-
-        *out = k == EXPR_F64 ? val_double(v) : (struct expr_value){ .kind = EXPR_F32, .f = (float)v };
-        return PARSED;
-    }
-    if (!clean_real(s, text))
-        return PARSE_FORMAT;
-    if (k == EXPR_DECIMAL) {
-        size_t n = strlen(text);
-
-        if (n && text[n - 1] == '.')
-            text[n - 1] = 0;
-        if (!decimal_parse(slice_from(text), &d))
-            return strspn(text, "+-0123456789.eE") == strlen(text) ? PARSE_RANGE : PARSE_FORMAT;
-        *out = decimal_value(a, d);
-        return PARSED;
-    }
-    out->kind = (uint8_t)k;
-    if (k == EXPR_F64)
-        *out = val_double(strtod(text, &end));
-    else
-        *out = (struct expr_value){ .kind = EXPR_F32, .f = strtof(text, &end) };
-    return *end ? PARSE_FORMAT : PARSED;
-}
-
-static enum parsed parse_number(struct vm *vm, struct slice s, enum expr_kind k, struct expr_value *out)
-{
-    return k >= EXPR_F32 ? parse_real(vm->arena, s, k, out) : parse_integer(s, k, out);
-}
-
-static struct expr_value parse_failed(struct vm *vm, enum parsed how, struct expr_value text, const struct type *t)
-{
-    static const char *const names[] = {
-        [EXPR_I8] = "a signed byte", [EXPR_U8] = "an unsigned byte", [EXPR_I16] = "an Int16", [EXPR_U16] = "a UInt16",
-        [EXPR_I32] = "an Int32", [EXPR_U32] = "a UInt32", [EXPR_I64] = "an Int64", [EXPR_U64] = "a UInt64",
-        [EXPR_F32] = "a Single", [EXPR_F64] = "a Double", [EXPR_DECIMAL] = "a Decimal" };
-
-    if (how == PARSE_RANGE)
-        return vm_throw(vm, TYPE_OVERFLOWEXCEPTION, "Value was either too large or too small for %s.", names[type_kind(t)]);
-    return vm_throw(vm, TYPE_FORMATEXCEPTION, "The input string '%.*s' was not in a correct format.", (int)text.n, text.s);
-}
-
-NATIVE(number_parse)
-{
-    struct expr_value out;
-    enum parsed p;
-
-    if (a[0].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "s");
-    p = parse_number(vm, text_slice(a[0]), type_kind(site->ret), &out);
-    return p == PARSED ? out : parse_failed(vm, p, a[0], site->ret);
-}
-
-NATIVE(number_try_parse)
-{
-    struct expr_value out;
-    bool ok = a[0].kind == EXPR_STRING && parse_number(vm, text_slice(a[0]), type_kind(site->on), &out) == PARSED;
-
-    a[1] = ok ? out : value_default(vm->arena, site->on);
-    return val_bool(ok);
 }
 
 /* ---- bool ---- */
