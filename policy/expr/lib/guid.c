@@ -1,0 +1,353 @@
+/* Guid, Random, Stopwatch. */
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/crypto.h"
+#include "policy/expr/lib/time.h"
+
+/* ---- Guid ---- */
+
+static struct expr_value guid_value(struct vm *vm, const uint8_t bytes[16])
+{
+    uint8_t *p = vm_alloc(vm, 16);
+
+    if (!p)
+        return expr_value_null();
+    memcpy(p, bytes, 16);
+    return (struct expr_value){ .kind = EXPR_GUID, .p = p };
+}
+
+NATIVE(guid_empty)
+{
+    static const uint8_t zero[16];
+
+    return (struct expr_value){ .kind = EXPR_GUID, .p = zero };
+}
+
+NATIVE(guid_new_guid)
+{
+    uint8_t bytes[16];
+
+    crypto_random(bytes, sizeof bytes);
+    bytes[7] = (uint8_t)((bytes[7] & 0x0f) | 0x40); /* version 4: RFC 9562 5.4 */
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    return guid_value(vm, bytes);
+}
+
+static bool read_hex(struct slice s, bool dashes, uint8_t out[16])
+{
+    static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+    size_t at = 0;
+
+    if (s.n != (dashes ? 36u : 32u))
+        return false;
+    for (unsigned i = 0; i < 16; i++) {
+        if (dashes && (i == 4 || i == 6 || i == 8 || i == 10) && s.p[at++] != '-')
+            return false;
+        int high = ascii_hex_value(s.p[at]), low = ascii_hex_value(s.p[at + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[order[i]] = (uint8_t)(high << 4 | low);
+        at += 2;
+    }
+    return true;
+}
+
+/* {0xdddddddd,0xdddd,0xdddd,{0xdd,...}}: the digits alone tell. */
+static bool read_x(struct slice s, uint8_t out[16])
+{
+    char digits[32];
+    static const uint8_t widths[11] = { 8, 4, 4, 2, 2, 2, 2, 2, 2, 2, 2 };
+    size_t n = 0;
+
+    for (unsigned f = 0; f < 11; f++) {
+        ptrdiff_t at = slice_find(s, SLICE("0x"));
+        if (at < 0)
+            return false;
+        s = slice_skip(s, (size_t)at + 2);
+        size_t have = 0;
+        while (have < s.n && ascii_hex_value(s.p[have]) >= 0)
+            have++;
+        if (have == 0 || have > widths[f])
+            return false;
+        for (size_t i = have; i < widths[f]; i++)
+            digits[n++] = '0';
+        memcpy(digits + n, s.p, have);
+        n += have;
+        s = slice_skip(s, have);
+    }
+    return slice_eq(s, SLICE("}}")) && read_hex(slice_of(digits, n), false, out);
+}
+
+/* format: D N B P X, or 0 for any. */
+static bool read_guid(struct slice s, char format, uint8_t out[16])
+{
+    s = slice_trim(s);
+    bool braces = s.n > 2 && s.p[0] == '{' && s.p[s.n - 1] == '}', brackets = s.n > 2 && s.p[0] == '(' && s.p[s.n - 1] == ')';
+
+    switch (format) {
+    case 'D':
+        return read_hex(s, true, out);
+    case 'N':
+        return read_hex(s, false, out);
+    case 'B':
+        return braces && read_hex(slice_sub(s, 1, s.n - 1), true, out);
+    case 'P':
+        return brackets && read_hex(slice_sub(s, 1, s.n - 1), true, out);
+    case 'X':
+        return braces && read_x(s, out);
+    case 0:
+        return read_hex(s, true, out) || read_hex(s, false, out) ||
+               ((braces || brackets) && read_hex(slice_sub(s, 1, s.n - 1), true, out)) || (braces && read_x(s, out));
+    default:
+        return false;
+    }
+}
+
+static char guid_format(struct expr_value format)
+{
+    struct slice f = format.kind == EXPR_STRING ? text_slice(format) : SLICE_NONE;
+
+    return f.n == 1 ? ascii_upper(f.p[0]) : '?';
+}
+
+static struct expr_value parse_guid(struct vm *vm, struct expr_value text, char format, const char *param)
+{
+    uint8_t bytes[16];
+
+    if (text.kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, param);
+    if (read_guid(text_slice(text), format, bytes))
+        return guid_value(vm, bytes);
+    return vm_throw(vm, TYPE_FORMATEXCEPTION, "Unrecognized Guid format.");
+}
+
+static struct expr_value try_guid(struct vm *vm, struct expr_value text, char format, struct expr_value *out)
+{
+    uint8_t bytes[16] = { 0 };
+    bool ok = text.kind == EXPR_STRING && read_guid(text_slice(text), format, bytes);
+
+    if (!ok)
+        memset(bytes, 0, sizeof bytes);
+    *out = guid_value(vm, bytes);
+    return val_bool(ok);
+}
+
+NATIVE(guid_new)
+{
+    return parse_guid(vm, a[0], 0, "g");
+}
+
+NATIVE(guid_parse)
+{
+    return parse_guid(vm, a[0], 0, "input");
+}
+
+NATIVE(guid_parse_exact)
+{
+    char format = guid_format(a[1]);
+
+    if (!memchr("DNBPX", format, 5))
+        return vm_throw(vm, TYPE_FORMATEXCEPTION, "Format string can be only \"D\", \"d\", \"N\", \"n\", \"P\", \"p\", \"B\", \"b\", "
+                        "\"X\" or \"x\".");
+    return parse_guid(vm, a[0], format, "input");
+}
+
+NATIVE(guid_try_parse)
+{
+    return try_guid(vm, a[0], 0, &a[1]);
+}
+
+NATIVE(guid_try_parse_exact)
+{
+    return try_guid(vm, a[0], guid_format(a[1]), &a[2]);
+}
+
+NATIVE(guid_new_bytes)
+{
+    const struct bytes_object *bytes = a[0].kind == EXPR_OBJECT ? OBJECT(a[0], bytes_object) : NULL;
+
+    if (!bytes)
+        return vm_throw_arg_null(vm, "b");
+    if (bytes->n != 16)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Byte array for Guid must be exactly 16 bytes long. (Parameter 'b')");
+    return guid_value(vm, bytes->p);
+}
+
+NATIVE(guid_to_bytes)
+{
+    return bytes_make(vm, a[0].p, 16);
+}
+
+/* ---- Random: never the sequence of .NET's, whatever the seed ---- */
+
+struct random_object {
+    struct object head;
+    uint64_t state;
+};
+
+/* splitmix64 (Vigna 2015). */
+static uint64_t random_bits(struct random_object *r)
+{
+    uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static struct expr_value random_object(struct vm *vm, uint64_t state)
+{
+    struct random_object *r = vm_new(vm, struct random_object);
+
+    if (!r)
+        return expr_value_null();
+    r->head.type = TYPE_OF(RANDOM);
+    r->state = state;
+    return object_value(r);
+}
+
+NATIVE(random_new)
+{
+    uint64_t seed;
+
+    crypto_random(&seed, sizeof seed);
+    return random_object(vm, seed);
+}
+
+NATIVE(random_new_seed)
+{
+    return random_object(vm, (uint64_t)a[0].i);
+}
+
+static uint64_t below(struct expr_value random, uint64_t limit)
+{
+    return limit ? (uint64_t)((unsigned __int128)random_bits(OBJECT(random, random_object)) * limit >> 64) : 0;
+}
+
+NATIVE(random_next)
+{
+    return val_int((int32_t)below(a[0], INT32_MAX));
+}
+
+NATIVE(random_next_max)
+{
+    if (a[1].i < 0)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "'maxValue' must be greater than zero. (Parameter 'maxValue')");
+    return val_int((int32_t)below(a[0], (uint64_t)a[1].i));
+}
+
+NATIVE(random_next_range)
+{
+    if (a[1].i > a[2].i)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "'minValue' cannot be greater than maxValue. (Parameter 'minValue')");
+    return val_int((int32_t)(a[1].i + (int64_t)below(a[0], (uint64_t)(a[2].i - a[1].i))));
+}
+
+NATIVE(random_next_long)
+{
+    return val_long((int64_t)below(a[0], INT64_MAX));
+}
+
+NATIVE(random_next_double)
+{
+    return val_double((double)(random_bits(OBJECT(a[0], random_object)) >> 11) * 0x1p-53);
+}
+
+NATIVE(random_next_bytes)
+{
+    struct bytes_object *bytes = a[1].kind == EXPR_OBJECT ? OBJECT(a[1], bytes_object) : NULL;
+
+    if (!bytes)
+        return vm_throw_arg_null(vm, "buffer");
+    for (uint32_t i = 0; i < bytes->n; i++)
+        bytes->p[i] = (uint8_t)random_bits(OBJECT(a[0], random_object));
+    return expr_value_null();
+}
+
+/* ---- Stopwatch ---- */
+
+struct stopwatch_object {
+    struct object head;
+    uint64_t started, elapsed; /* nanoseconds */
+    bool running;
+};
+
+NATIVE(stopwatch_new)
+{
+    struct stopwatch_object *w = vm_new(vm, struct stopwatch_object);
+
+    if (!w)
+        return expr_value_null();
+    memset(w, 0, sizeof *w);
+    w->head.type = TYPE_OF(STOPWATCH);
+    return object_value(w);
+}
+
+NATIVE(stopwatch_start)
+{
+    struct stopwatch_object *w = OBJECT(a[0], stopwatch_object);
+
+    if (!w->running)
+        w->started = clock_mono_ns();
+    w->running = true;
+    return expr_value_null();
+}
+
+NATIVE(stopwatch_start_new)
+{
+    struct expr_value v = net_stopwatch_new(vm, site, a);
+
+    if (v.kind == EXPR_OBJECT)
+        net_stopwatch_start(vm, site, &v);
+    return v;
+}
+
+static uint64_t elapsed(const struct stopwatch_object *w)
+{
+    return w->elapsed + (w->running ? clock_mono_ns() - w->started : 0);
+}
+
+NATIVE(stopwatch_stop)
+{
+    struct stopwatch_object *w = OBJECT(a[0], stopwatch_object);
+
+    w->elapsed = elapsed(w);
+    w->running = false;
+    return expr_value_null();
+}
+
+NATIVE(stopwatch_reset)
+{
+    struct stopwatch_object *w = OBJECT(a[0], stopwatch_object);
+
+    w->elapsed = 0;
+    w->running = false;
+    return expr_value_null();
+}
+
+NATIVE(stopwatch_restart)
+{
+    net_stopwatch_reset(vm, site, a);
+    return net_stopwatch_start(vm, site, a);
+}
+
+NATIVE(stopwatch_is_running)
+{
+    return val_bool(OBJECT(a[0], stopwatch_object)->running);
+}
+
+NATIVE(stopwatch_elapsed)
+{
+    return val_span((int64_t)(elapsed(OBJECT(a[0], stopwatch_object)) / 100));
+}
+
+NATIVE(stopwatch_elapsed_ms)
+{
+    return val_long((int64_t)(elapsed(OBJECT(a[0], stopwatch_object)) / NS_PER_MS));
+}
+
+NATIVE(stopwatch_elapsed_ticks)
+{
+    return val_long((int64_t)elapsed(OBJECT(a[0], stopwatch_object)));
+}
