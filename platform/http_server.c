@@ -100,7 +100,9 @@ static void linger_drop(struct conn *c)
         if (got > 0)
             c->dropped += (uint32_t)got;
     }
-    if (got < 0 && errno == EAGAIN)
+    /* Beyond the limit nothing is read any more, but closing now would send an RST that may destroy the answer on its way:
+     * the timer closes. */
+    if (got > 0 || (got < 0 && errno == EAGAIN))
         return;
     conn_close(c);
 }
