@@ -1,6 +1,7 @@
-/* XML reading: libxml2 decides whether the text is well-formed and says what is wrong, then a plain scanner makes the tree.
- * Two passes, because libxml2 gives no byte offsets of attribute values; without a document type a well-formed text has only one
- * reading, so that the two cannot differ. The only file that includes libxml2.
+/* XML reading: libxml2 decides whether the text is well-formed and says what is wrong, then a plain scanner
+ * makes the tree. Two passes, because libxml2 gives no byte offsets of attribute values; without a document
+ * type a well-formed text has only one reading, so that the two cannot differ. The only file that includes
+ * libxml2.
  *
  *   document  = *misc element *misc              (XML 1.0, productions 1, 22, 27, 39-43; no doctypedecl)
  *   content   = *(element / text / reference / cdata / pi / comment)                                   */
@@ -42,8 +43,9 @@ static void on_error(void *data, const xmlError *e)
     v->failed = true;
     xmlCtxtGetInputPosition(v->parser, 0, NULL, NULL, NULL, &at);
     v->err->offset = (uint32_t)at;
-    if (e->code == XML_ERR_TAG_NAME_MISMATCH && e->str1 && e->str2) /* its own text says "line 0" where no tree is made */
-        snprintf(v->err->message, sizeof v->err->message, "element <%.99s> is closed by </%.99s>", e->str1, e->str2);
+    if (e->code == XML_ERR_TAG_NAME_MISMATCH && e->str1 && e->str2) /* its own text says "line 0" */
+        snprintf(v->err->message, sizeof v->err->message, "element <%.99s> is closed by </%.99s>", e->str1,
+                 e->str2);
     else
         snprintf(v->err->message, sizeof v->err->message, "%s", e->message ? e->message : "not well-formed");
 }
@@ -74,7 +76,8 @@ static bool is_well_formed(struct slice text, struct xml_error *err)
         return false;
     }
     xmlCtxtSetErrorHandler(v.parser, on_error, &v);
-    xmlDoc *none = xmlCtxtReadMemory(v.parser, text.p, (int)text.n, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NO_XXE);
+    xmlDoc *none =
+        xmlCtxtReadMemory(v.parser, text.p, (int)text.n, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NO_XXE);
     if (none)
         xmlFreeDoc(none);
     if (!v.failed && !v.parser->wellFormed) {
@@ -397,7 +400,8 @@ static struct open_element *open_element(struct builder *b, struct open_element 
         return outer;
     struct open_element *e = arena_new(b->arena, struct open_element);
     if (!e || ++b->depth > XML_DEPTH_MAX) {
-        fail(b, n->at, e ? "elements are nested too deep" : "document too large: no memory left for its tree");
+        fail(b, n->at,
+             e ? "elements are nested too deep" : "document too large: no memory left for its tree");
         return outer;
     }
     *e = (struct open_element){ .outer = outer, .node = n, .link = b->link };
@@ -453,7 +457,8 @@ static size_t declaration_end(struct slice text)
     return end < 0 ? at : at + (size_t)end + 2;
 }
 
-const struct xml_document *xml_parse(struct arena *a, struct slice text, const struct xml_options *options, struct xml_error *err)
+const struct xml_document *xml_parse(struct arena *a, struct slice text, const struct xml_options *options,
+                                     struct xml_error *err)
 {
     if (text.n == 0 || text.n > XML_BYTES_MAX) {
         set_error(err, text, 0, text.n ? "document too large" : "document is empty");
@@ -466,7 +471,9 @@ const struct xml_document *xml_parse(struct arena *a, struct slice text, const s
         set_error(err, text, 0, "document too large: no memory left for its tree");
         return NULL;
     }
-    struct builder b = { .arena = a, .text = text, .options = options, .doc = doc, .err = err, .link = &doc->top };
+    struct builder b = {
+        .arena = a, .text = text, .options = options, .doc = doc, .err = err, .link = &doc->top
+    };
     doc->text = text;
     b.pos = declaration_end(text);
     build(&b);

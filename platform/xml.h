@@ -1,8 +1,10 @@
-/* XML reading by libxml2, behind our own tree; xml.c is the only file that includes it. Trees are immutable and live in an arena.
- * No DTD, no external entity, no network: a document type declaration is an error. Namespaces are not resolved: names are as
- * written ("soap:Envelope"), xmlns attributes are attributes; xml_namespace() looks one up.
+/* XML reading by libxml2, behind our own tree; xml.c is the only file that includes it. Trees are immutable
+ * and live in an arena. No DTD, no external entity, no network: a document type declaration is an error.
+ * Namespaces are not resolved: names are as written ("soap:Envelope"), xmlns attributes are attributes;
+ * xml_namespace() looks one up.
  *
- * Offsets are bytes into the text that was parsed, so that what is wrong inside a value can be shown at its place. */
+ * Offsets are bytes into the text that was parsed, so that what is wrong inside a value can be shown at its
+ * place. */
 #ifndef PLATFORM_XML_H
 #define PLATFORM_XML_H
 
@@ -57,9 +59,11 @@ struct xml_document {
 /* Nesting of elements; deeper documents are refused. */
 #define XML_DEPTH_MAX 200u
 
-/* Parse a whole document in UTF-8 (a byte order mark is skipped, a declared encoding is not looked at: whoever has the bytes knows
- * better). text must live as long as the tree. NULL with *err set on failure. libxml2 allocates while it reads. */
-const struct xml_document *xml_parse(struct arena *a, struct slice text, const struct xml_options *options, struct xml_error *err);
+/* Parse a whole document in UTF-8 (a byte order mark is skipped, a declared encoding is not looked at:
+ * whoever has the bytes knows better). text must live as long as the tree. NULL with *err set on failure.
+ * libxml2 allocates while it reads. */
+const struct xml_document *xml_parse(struct arena *a, struct slice text, const struct xml_options *options,
+                                     struct xml_error *err);
 
 /* First child element of that name (NULL: of any), and the next one behind a node. */
 const struct xml_node *xml_child(const struct xml_node *n, const char *name);
@@ -67,12 +71,15 @@ const struct xml_node *xml_next(const struct xml_node *n, const char *name);
 const struct xml_attr *xml_attr(const struct xml_node *n, const char *name);
 /* The URI bound to a prefix (empty: the default namespace) at n; p == NULL when none is. */
 struct slice xml_namespace(const struct xml_node *n, struct slice prefix);
-/* Text and CDATA children one after the other; a single one is not copied. p == NULL when there is none or the arena is full. */
+/* Text and CDATA children one after the other; a single one is not copied. p == NULL when there is none or
+ * the arena is full. */
 struct slice xml_text(struct arena *a, const struct xml_node *n);
 
-/* Where byte `decoded` of a decoded attribute value or text node stands in the source it came from, which is raw. */
+/* Where byte `decoded` of a decoded attribute value or text node stands in the source it came from, which is
+ * raw. */
 size_t xml_locate(struct slice raw, bool is_attr, size_t decoded);
-/* Decode references and line ends as the parser does; raw itself when there is nothing to decode. p == NULL: arena full. */
+/* Decode references and line ends as the parser does; raw itself when there is nothing to decode. p == NULL:
+ * arena full. */
 struct slice xml_decode(struct arena *a, struct slice raw, bool is_attr);
 /* Line and column (1-based, in bytes) of an offset. */
 void xml_line_column(struct slice text, size_t offset, unsigned *line, unsigned *column);

@@ -1,7 +1,8 @@
-/* The compile side of a policy: reading its element. Errors are collected with their place in the file; a helper that found one
- * gives a harmless value, so that a policy reads all its attributes and ends in `return !comp_failed(c)`.
+/* The compile side of a policy: reading its element. Errors are collected with their place in the file; a
+ * helper that found one gives a harmless value, so that a policy reads all its attributes and ends in `return
+ * !comp_failed(c)`.
  *
- * Every attribute and child that no helper has asked for is reported as unknown after the policy's compile(). */
+ * Every attribute and child that no helper has asked for is reported as unknown after compile(). */
 #ifndef POLICY_COMP_H
 #define POLICY_COMP_H
 
@@ -74,10 +75,11 @@ static inline bool value_given(const struct value *v)
 
 struct value comp_attr(struct comp *c, const struct xml_node *n, const char *name, unsigned flags);
 /* otherwise: the default of an absent attribute. */
-struct value comp_attr_bool(struct comp *c, const struct xml_node *n, const char *name, unsigned flags, bool otherwise);
+struct value comp_attr_bool(struct comp *c, const struct xml_node *n, const char *name, unsigned flags,
+                            bool otherwise);
 /* min..max inclusive; otherwise is not checked against them. */
-struct value comp_attr_int(struct comp *c, const struct xml_node *n, const char *name, unsigned flags, int64_t min, int64_t max,
-                           int64_t otherwise);
+struct value comp_attr_int(struct comp *c, const struct xml_node *n, const char *name, unsigned flags,
+                           int64_t min, int64_t max, int64_t otherwise);
 struct value comp_attr_enum(struct comp *c, const struct xml_node *n, const char *name, unsigned flags,
                             const struct value_name *names, int otherwise);
 /* A field name: a literal one must be a token, and is hashed. */
@@ -99,7 +101,8 @@ struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_brac
 
 /* ---- children ---- */
 /* The next child element of that name behind `after` (NULL: the first), or NULL. */
-const struct xml_node *comp_next(struct comp *c, const struct xml_node *n, const struct xml_node *after, const char *name);
+const struct xml_node *comp_next(struct comp *c, const struct xml_node *n, const struct xml_node *after,
+                                 const char *name);
 /* The only child of that name; a second one is an error. */
 const struct xml_node *comp_child(struct comp *c, const struct xml_node *n, const char *name, unsigned flags);
 /* Every child element, whatever its name; the caller knows them all. */
@@ -107,11 +110,12 @@ const struct xml_node *comp_any(struct comp *c, const struct xml_node *n, const 
 /* All children (but those already taken) are policies. */
 void comp_block(struct comp *c, const struct xml_node *n, struct policy_block *out);
 /* All children are policies of the given names (ends with NULL), acting on `target`. */
-void comp_block_on(struct comp *c, const struct xml_node *n, enum comp_target target, const char *const *names,
-                   struct policy_block *out);
+void comp_block_on(struct comp *c, const struct xml_node *n, enum comp_target target,
+                   const char *const *names, struct policy_block *out);
 
-/* A step that stands for child n of a policy that is more than its statement (the when of a choose): set rt->step to it while its
- * own attributes are evaluated, so that LastError.Path names it. out->def is set by the caller. */
+/* A step that stands for child n of a policy that is more than its statement (the when of a choose): set
+ * rt->step to it while its own attributes are evaluated, so that LastError.Path names it. out->def is set by
+ * the caller. */
 void comp_site(struct comp *c, const struct xml_node *n, struct policy_step *out);
 
 /* ---- where the policy stands ---- */
@@ -125,16 +129,20 @@ bool comp_is_open(const struct comp *c);
 
 /* ---- the rest of the configuration ---- */
 /* NULL with an error recorded when unknown; NULL without one in open mode. */
-const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n, const char *attr, struct slice id);
-const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_node *n, const char *attr, struct slice url);
+const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n, const char *attr,
+                                        struct slice id);
+const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_node *n, const char *attr,
+                                            struct slice url);
 /* The statements of a fragment, compiled for the present section. */
-void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, struct slice id, struct policy_block *out);
+void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, struct slice id,
+                   struct policy_block *out);
 
 /* ---- memory and messages ---- */
-/* Zeroed program memory that lives as long as the document; aborts nothing: on overflow an error is recorded and a shared
- * scratch of COMP_DUMMY bytes is given, so that the caller needs no check. */
+/* Zeroed program memory that lives as long as the document; aborts nothing: on overflow an error is recorded
+ * and a shared scratch of COMP_DUMMY bytes is given, so that the caller needs no check. */
 #define COMP_DUMMY 1024u
-#define comp_new(c, type) ((type *)comp_memory((c), sizeof(type) + 0 * sizeof(char[sizeof(type) <= COMP_DUMMY ? 1 : -1])))
+#define comp_new(c, type) \
+    ((type *)comp_memory((c), sizeof(type) + 0 * sizeof(char[sizeof(type) <= COMP_DUMMY ? 1 : -1])))
 void *comp_memory(struct comp *c, size_t n);
 /* NULL, with the error recorded, when there is no memory. */
 #define comp_array(c, type, count) ((type *)comp_array_of((c), (count), sizeof(type)))
@@ -142,8 +150,10 @@ void *comp_array_of(struct comp *c, size_t count, size_t size);
 struct arena *comp_arena(struct comp *c);
 struct slice comp_copy(struct comp *c, struct slice s);
 /* An error at an element, or at its attribute (attr may be NULL). */
-void comp_error(struct comp *c, const struct xml_node *n, const char *attr, const char *fmt, ...) PRINTF_LIKE(4, 5);
-void comp_warning(struct comp *c, const struct xml_node *n, const char *attr, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void comp_error(struct comp *c, const struct xml_node *n, const char *attr, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+void comp_warning(struct comp *c, const struct xml_node *n, const char *attr, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* An error was recorded since this document began. */
 bool comp_failed(const struct comp *c);
 

@@ -71,11 +71,13 @@ struct comp {
 };
 
 /* ---- diag.c ---- */
-void diag_add(struct policy_compiler *pc, const char *file, unsigned line, unsigned column, enum policy_severity severity,
-              struct slice message);
+void diag_add(struct policy_compiler *pc, const char *file, unsigned line, unsigned column,
+              enum policy_severity severity, struct slice message);
 /* At a byte of the document's source. */
-void diag_at(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt, ...) PRINTF_LIKE(4, 5);
-void diag_vat(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt, va_list args);
+void diag_at(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+void diag_vat(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt,
+              va_list args);
 
 /* ---- names.c: {{name}} ---- */
 /* A text after substitution; marks map its bytes back. */
@@ -106,7 +108,8 @@ void comp_no_memory(struct comp *c);
 void compile_any(struct policy_compiler *pc, struct slice text, const char *file);
 
 /* ---- list.c ---- */
-/* What stands in policies.def under that name; false: nothing. *def is set for policies that are built, else NULL. */
+/* What stands in policies.def under that name; false: nothing. *def is set for policies that are built, else
+ * NULL. */
 bool list_find(struct slice name, struct policy_info *info, const struct policy_def **def);
 /* The nearest known name, or NULL. */
 const char *list_nearest(struct slice name);

@@ -1,7 +1,7 @@
 /* Documents to blocks of steps.
  *
  *   document   = policies / fragment / 1*section
- *   policies   = *section                        section = inbound / backend / outbound / on-error, each at most once
+ *   policies   = *section                   section: inbound, backend, outbound, on-error, each at most once
  *   section    = *statement
  *   statement  = an element of policies.def; what it may hold is for its compile() to say
  *
@@ -100,8 +100,8 @@ static bool check_section(struct comp *c, const struct xml_node *n, unsigned sec
         if (sections & (1u << i))
             buf_printf(&b, "%s%s", b.n ? ", " : "", section_names[i]);
     }
-    comp_error(c, n, NULL, "policy '%.*s' cannot stand in %s, only in %.*s", SLICE_ARG(n->name), section_names[c->section],
-               SLICE_ARG(buf_slice(&b)));
+    comp_error(c, n, NULL, "policy '%.*s' cannot stand in %s, only in %.*s", SLICE_ARG(n->name),
+               section_names[c->section], SLICE_ARG(buf_slice(&b)));
     return false;
 }
 
@@ -126,7 +126,8 @@ static const struct policy_def *find_policy(struct comp *c, const struct xml_nod
         return NULL;
     }
     if (info.state == POLICY_SKIPPED) {
-        comp_warning(c, n, NULL, "policy '%s' does not run on a self-hosted gateway: it is skipped", info.name);
+        comp_warning(c, n, NULL, "policy '%s' does not run on a self-hosted gateway: it is skipped",
+                     info.name);
         return NULL;
     }
     if (!check_section(c, n, info.sections))
@@ -205,8 +206,8 @@ static bool is_one_of(struct slice name, const char *const *names)
     return false;
 }
 
-void comp_block_on(struct comp *c, const struct xml_node *n, enum comp_target target, const char *const *names,
-                   struct policy_block *out)
+void comp_block_on(struct comp *c, const struct xml_node *n, enum comp_target target,
+                   const char *const *names, struct policy_block *out)
 {
     enum comp_target target_before = c->target;
     unsigned allowed_before = c->allowed;
@@ -301,8 +302,8 @@ static void compile_section(struct comp *c, const struct xml_node *n, struct pol
     struct asked asked = { .names = { "inbound", "backend", "outbound", "on-error" }, .n = SECTION_COUNT };
 
     if (section < 0) {
-        comp_error(c, n, NULL, "<%.*s> is not a section: expected inbound, backend, outbound or on-error%s", SLICE_ARG(n->name),
-                   is_policy(n) ? "; policies stand inside of one" : "");
+        comp_error(c, n, NULL, "<%.*s> is not a section: expected inbound, backend, outbound or on-error%s",
+                   SLICE_ARG(n->name), is_policy(n) ? "; policies stand inside of one" : "");
         return;
     }
     if (doc->sections[section]) {
@@ -343,8 +344,8 @@ static const struct xml_node *sections_parent(struct comp *c)
     return first;
 }
 
-const struct policy_document *policy_compile_document(struct policy_compiler *pc, struct slice text, const char *file,
-                                                      enum policy_scope scope)
+const struct policy_document *policy_compile_document(struct policy_compiler *pc, struct slice text,
+                                                      const char *file, enum policy_scope scope)
 {
     struct comp c;
     struct arena_mark mark = arena_mark(&pc->scratch);
@@ -384,8 +385,8 @@ static const struct xml_node *fragment_root(struct comp *c)
 }
 
 /* Compile fragment f for its section. */
-static void compile_fragment(struct policy_compiler *pc, struct fragment *f, enum policy_scope scope, struct slice text,
-                             const char *file)
+static void compile_fragment(struct policy_compiler *pc, struct fragment *f, enum policy_scope scope,
+                             struct slice text, const char *file)
 {
     struct comp c;
     const struct xml_node *root;
@@ -412,7 +413,8 @@ static struct fragment *find_fragment(struct policy_compiler *pc, struct slice i
 }
 
 /* The fragment, compiled for the present section; NULL when it is not known, or in open mode is not there. */
-static struct fragment *need_fragment(struct comp *c, const struct xml_node *n, const char *attr, struct slice id)
+static struct fragment *need_fragment(struct comp *c, const struct xml_node *n, const char *attr,
+                                      struct slice id)
 {
     struct policy_compiler *pc = c->pc;
     struct fragment *f = find_fragment(pc, id, c->section);
@@ -433,7 +435,8 @@ static struct fragment *need_fragment(struct comp *c, const struct xml_node *n, 
     return f;
 }
 
-void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, struct slice id, struct policy_block *out)
+void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, struct slice id,
+                   struct policy_block *out)
 {
     struct fragment *f = need_fragment(c, n, attr, id);
 
@@ -519,7 +522,8 @@ void compile_any(struct policy_compiler *pc, struct slice text, const char *file
 
 /* ---- the rest of the configuration ---- */
 
-const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n, const char *attr, struct slice id)
+const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n, const char *attr,
+                                        struct slice id)
 {
     const struct policy_names *names = &c->pc->names;
     const struct fact_backend *b = names->backend ? names->backend(names->data, id) : NULL;
@@ -529,14 +533,16 @@ const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n
     return b;
 }
 
-const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_node *n, const char *attr, struct slice url)
+const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_node *n, const char *attr,
+                                            struct slice url)
 {
     const struct policy_names *names = &c->pc->names;
     struct err err = { { 0 } };
     const struct fact_backend *b = names->backend_url ? names->backend_url(names->data, url, &err) : NULL;
 
     if (!b && !c->pc->open)
-        comp_error(c, n, attr, "'%s': \"%.*s\": %s", attr, SLICE_ARG(url), err.text[0] ? err.text : "not a URL");
+        comp_error(c, n, attr, "'%s': \"%.*s\": %s", attr, SLICE_ARG(url),
+                   err.text[0] ? err.text : "not a URL");
     return b;
 }
 
@@ -545,7 +551,8 @@ const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_nod
 /* Front, tree and messages of one document and the fragments it includes. */
 #define SCRATCH_BYTES (256u * 1024 * 1024)
 
-struct policy_compiler *policy_compiler_new(struct arena *program, const struct policy_names *names, bool open)
+struct policy_compiler *policy_compiler_new(struct arena *program, const struct policy_names *names,
+                                            bool open)
 {
     struct policy_compiler *pc = arena_new(program, struct policy_compiler);
 

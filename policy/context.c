@@ -1,4 +1,5 @@
-/* How expressions see the request: every part of `context` (reference/expressions.md 3), from struct rt and the facts. */
+/* How expressions see the request: every part of `context` (reference/expressions.md 3), from struct rt and
+ * the facts. */
 #include "policy/expr/host.h"
 
 #include "platform/base/hash.h"
@@ -343,7 +344,8 @@ static void message_url(const struct expr_message *m, bool original, struct expr
         rt_url(r, out);
 }
 
-static bool message_header(const struct expr_message *m, struct slice name, uint32_t hash, size_t nth, struct slice *value)
+static bool message_header(const struct expr_message *m, struct slice name, uint32_t hash, size_t nth,
+                           struct slice *value)
 {
     const struct http_fields *f = &message_of(m)->fields;
 
@@ -372,10 +374,11 @@ static bool message_has_body(const struct expr_message *m)
     return message_of(m)->body.state != RT_BODY_NONE;
 }
 
-static enum expr_body_state message_body(const struct expr_message *m, bool preserve, struct arena *a, struct slice *out,
-                                         struct slice *error)
+static enum expr_body_state message_body(const struct expr_message *m, bool preserve, struct arena *a,
+                                         struct slice *out, struct slice *error)
 {
-    struct rt_message *r = (struct rt_message *)message_of(m); /* reading a body changes its state, not what it says */
+    struct rt_message *r =
+        (struct rt_message *)message_of(m); /* reading a body changes its state, not what it says */
     struct rt *rt = r->rt;
 
     (void)a;

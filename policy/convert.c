@@ -1,7 +1,8 @@
 /* What json-to-xml and xml-to-json have in common. See convert.h. */
 #include "policy/convert.h"
 
-void convert_compile(struct comp *c, const struct xml_node *n, const struct value_name *applies, struct convert_rule *r)
+void convert_compile(struct comp *c, const struct xml_node *n, const struct value_name *applies,
+                     struct convert_rule *r)
 {
     r->on = comp_on(c);
     r->apply = comp_attr_enum(c, n, "apply", VALUE_REQUIRED, applies, 0);
@@ -23,8 +24,8 @@ static bool accepts(struct rt *rt, const char *kind)
     return false;
 }
 
-bool convert_wanted(struct rt *rt, const struct convert_rule *r, const char *const *types, const char *accept, struct slice *body,
-                    bool *wanted)
+bool convert_wanted(struct rt *rt, const struct convert_rule *r, const char *const *types, const char *accept,
+                    struct slice *body, bool *wanted)
 {
     struct rt_message *m = rt_message(rt, r->on);
     bool consider;
@@ -41,7 +42,8 @@ bool convert_wanted(struct rt *rt, const struct convert_rule *r, const char *con
     return true;
 }
 
-enum verdict convert_done(struct rt *rt, const struct convert_rule *r, struct slice text, const char *content_type)
+enum verdict convert_done(struct rt *rt, const struct convert_rule *r, struct slice text,
+                          const char *content_type)
 {
     struct rt_message *m = rt_message(rt, r->on);
 

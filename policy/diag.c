@@ -27,7 +27,8 @@ static bool make_room(struct policy_compiler *pc)
     if (all->n < all->room)
         return true;
     size_t room = all->room ? all->room * 2 : 16;
-    struct policy_diagnostic *grown = arena_grow(pc->program, all->v, all->room * sizeof *grown, room * sizeof *grown);
+    struct policy_diagnostic *grown =
+        arena_grow(pc->program, all->v, all->room * sizeof *grown, room * sizeof *grown);
     if (!grown)
         return false;
     all->v = grown;
@@ -35,8 +36,8 @@ static bool make_room(struct policy_compiler *pc)
     return true;
 }
 
-void diag_add(struct policy_compiler *pc, const char *file, unsigned line, unsigned column, enum policy_severity severity,
-              struct slice message)
+void diag_add(struct policy_compiler *pc, const char *file, unsigned line, unsigned column,
+              enum policy_severity severity, struct slice message)
 {
     struct policy_diagnostics *all = &pc->diagnostics;
     struct policy_diagnostic d = { file, line, column, severity, message };
@@ -52,7 +53,8 @@ void diag_add(struct policy_compiler *pc, const char *file, unsigned line, unsig
     all->v[all->n++] = d;
 }
 
-void diag_vat(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt, va_list args)
+void diag_vat(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt,
+              va_list args)
 {
     unsigned line, column;
 

@@ -1,5 +1,6 @@
-/* Facts of the configuration that policies and expressions read: filled by app when it compiles a program, immutable after.
- * All text lives as long as the program. A pointer that is NULL in struct rt means that `context` has null there. */
+/* Facts of the configuration that policies and expressions read: filled by app when it compiles a program,
+ * immutable after. All text lives as long as the program. A pointer that is NULL in struct rt means that
+ * `context` has null there. */
 #ifndef POLICY_FACTS_H
 #define POLICY_FACTS_H
 
@@ -8,8 +9,8 @@
 
 #include "platform/base/slice.h"
 
-/* Where requests may be sent. app embeds this as the first member of its own backend, behind which it keeps the connection
- * target, credentials, pool and breaker; policies only hand the pointer on. */
+/* Where requests may be sent. app embeds this as the first member of its own backend, behind which it keeps
+ * the connection target, credentials, pool and breaker; policies only hand the pointer on. */
 struct fact_backend {
     struct slice id;     /* of the entity; empty for a URL */
     struct slice scheme; /* "http" or "https" */
@@ -38,7 +39,7 @@ struct fact_api {
     struct slice service_url;            /* as configured, for context.Api.ServiceUrl */
     struct slice key_header, key_query;  /* names of the subscription key's parameters */
     struct fact_names protocols;
-    const struct fact_backend *backend;  /* of service_url; NULL: none, forward-request then needs set-backend-service */
+    const struct fact_backend *backend;  /* of service_url; NULL: set-backend-service must name one */
 };
 
 /* A response that the specification describes, for mock-response. */

@@ -1,7 +1,9 @@
 /* Failures: LastError and the default answers, byte for byte (reference/policies.md 0.4 and 0.5, gateway.md 3).
  *
- *   { "statusCode": 429, "message": "..." }                                          no line end behind it
- *   { "statusCode": 500, "message": "Internal server error", "activityId": "..." }   whatever went wrong inside */
+ *   { "statusCode": 429, "message": "..." }
+ *   { "statusCode": 500, "message": "Internal server error", "activityId": "..." }
+ *
+ * No line end behind them. The second is the answer to whatever goes wrong inside. */
 #include <stdio.h>
 
 #include "platform/base/hash.h"
@@ -30,9 +32,10 @@ static void set_last_error(struct rt *rt, const char *source, const struct rt_fa
 /* Needs no arena: it also answers when that is full. */
 static struct slice internal_body(struct rt *rt, int status)
 {
-    int n = snprintf(rt->error_body, sizeof rt->error_body,
-                     "{ \"statusCode\": %d, \"message\": \"Internal server error\", \"activityId\": \"%.*s\" }", status,
-                     (int)(rt->request_id.n < 64 ? rt->request_id.n : 64), rt->request_id.p ? rt->request_id.p : "");
+    int n = snprintf(
+        rt->error_body, sizeof rt->error_body,
+        "{ \"statusCode\": %d, \"message\": \"Internal server error\", \"activityId\": \"%.*s\" }", status,
+        (int)(rt->request_id.n < 64 ? rt->request_id.n : 64), rt->request_id.p ? rt->request_id.p : "");
 
     return slice_of(rt->error_body, (size_t)n);
 }
@@ -60,7 +63,8 @@ static void set_answer(struct rt *rt, const struct rt_fault *fault)
     m->reason = slice_from(fault->status_reason);
     m->app = NULL;
     m->body = (struct rt_body){ RT_BODY_SLICE, body };
-    m->fields = (struct http_fields){ .v = rt->error_fields, .cap = COUNT_OF(rt->error_fields), .arena = rt->arena };
+    m->fields =
+        (struct http_fields){ .v = rt->error_fields, .cap = COUNT_OF(rt->error_fields), .arena = rt->arena };
     bool ok = http_fields_add(&m->fields, SLICE("Content-Type"), SLICE("application/json"));
     if (ok && fault->header.n)
         ok = http_fields_add(&m->fields, fault->header, fault->header_value);
@@ -96,7 +100,8 @@ enum verdict rt_fail_keep(struct rt *rt, const char *source, const char *reason,
 enum verdict rt_fail_memory(struct rt *rt)
 {
     rt->over_budget = true;
-    return rt_fail(rt, NULL, "LimitExceeded", SLICE("The request needs more memory than limits.arena allows."));
+    return rt_fail(rt, NULL, "LimitExceeded",
+                   SLICE("The request needs more memory than limits.arena allows."));
 }
 
 enum verdict rt_unavailable(struct rt *rt, const char *what)

@@ -1,10 +1,10 @@
 /* The tolerant XML front. One pass over the source, copying, and changing only this:
  *
- *   expression in an attribute or at the start of a text    < & " and line ends escaped; its end is found by C# rules
+ *   expression in an attribute or at the start of a text    < & " and line ends escaped
  *   "&" that begins no reference, "<" that begins no tag    escaped
- *   inside of comments                                       blanked ("--" may stand there)
+ *   inside of comments                                      blanked ("--" may stand there)
  *   processing instructions, XML declaration, BOM, text
- *   outside of all elements                                  blanked
+ *   outside of all elements                                 blanked
  *
  * Grammar of what it accepts:
  *   document   = *( blank / comment / pi / element )
@@ -14,9 +14,11 @@
  *   value      = [ *blank expression *blank ] / *any-but-quote
  *
  * Invariants
- * 1. Lines stay lines but inside expressions of attributes, where line ends become &#10; (a comment ends with its line).
- * 2. An expression's extent is tried first on the decoded text up to the quote (or "<"): complete there, nothing raw can
- *    follow. Else it is raw, and the scanner runs over the source itself. Either way references in it are decoded later.
+ * 1. Lines stay lines but inside expressions of attributes, where line ends become &#10; (a comment ends with
+ * its line).
+ * 2. An expression's extent is tried first on the decoded text up to the quote (or "<"): complete there,
+ * nothing raw can follow. Else it is raw, and the scanner runs over the source itself. Either way references
+ * in it are decoded later.
  * 3. Tags are balanced here, so that an error can name the element that is open and its line. */
 #include "policy/front.h"
 
@@ -78,7 +80,8 @@ static void mark(struct reader *r)
 
     if (f->n_marks == f->room) {
         uint32_t room = f->room ? f->room * 2 : 64;
-        struct front_mark *grown = arena_grow(r->arena, f->marks, f->room * sizeof *grown, room * sizeof *grown);
+        struct front_mark *grown =
+            arena_grow(r->arena, f->marks, f->room * sizeof *grown, room * sizeof *grown);
         if (!grown) {
             fail(r, r->pos, "document too large: no memory left");
             return;
@@ -209,7 +212,8 @@ static void put_escaped(struct reader *r, size_t end, bool is_attr, bool is_expr
     }
 }
 
-/* Bytes of the expression at `from`, of which `limit` is the end if nothing raw stands in it (invariant 2). 0: it never ends. */
+/* Bytes of the expression at `from`, of which `limit` is the end if nothing raw stands in it (invariant 2).
+ * 0: it never ends. */
 static size_t expression_length(struct reader *r, size_t from, size_t limit)
 {
     struct slice raw = slice_sub(r->f->source, from, limit);
@@ -229,7 +233,8 @@ static bool read_expression(struct reader *r, size_t limit, bool is_attr)
     size_t n = expression_length(r, from, limit);
 
     if (n == 0)
-        return fail(r, from, "expression does not end: no bracket closes its \"%.2s\"", r->f->source.p + from);
+        return fail(r, from, "expression does not end: no bracket closes its \"%.2s\"",
+                    r->f->source.p + from);
     put_escaped(r, from + n, is_attr, true);
     return !r->failed;
 }
@@ -259,8 +264,8 @@ static bool read_value(struct reader *r, struct slice name, char quote)
     end = skip_white(r, r->pos);
     if (at(r, end) != quote) {
         struct slice found = slice_sub(r->f->source, end, end + 12);
-        return fail(r, end, "attribute \"%.*s\": expected %c behind the expression, found \"%.*s\"", SLICE_ARG(name), quote,
-                    SLICE_ARG(found));
+        return fail(r, end, "attribute \"%.*s\": expected %c behind the expression, found \"%.*s\"",
+                    SLICE_ARG(name), quote, SLICE_ARG(found));
     }
     blank_to(r, end);
     return true;
@@ -334,8 +339,8 @@ static bool read_end_tag(struct reader *r)
         return fail(r, begin, "</%.*s> closes nothing", SLICE_ARG(name));
     const struct open_tag *open = &r->open[--r->depth];
     if (!slice_eq(open->name, name))
-        return fail(r, begin, "</%.*s> where <%.*s> of line %u is still open", SLICE_ARG(name), SLICE_ARG(open->name),
-                    line_of(r, open->at));
+        return fail(r, begin, "</%.*s> where <%.*s> of line %u is still open", SLICE_ARG(name),
+                    SLICE_ARG(open->name), line_of(r, open->at));
     copy_to(r, close + 1);
     return true;
 }
@@ -470,7 +475,8 @@ static bool check_bytes(struct reader *r, struct slice source)
         return fail(r, 0, "document is UTF-16: save it as UTF-8");
     size_t bad = bad_utf8_at(source);
     if (bad < source.n)
-        return fail(r, bad, "byte 0x%02x is not UTF-8: save the document as UTF-8", (unsigned char)source.p[bad]);
+        return fail(r, bad, "byte 0x%02x is not UTF-8: save the document as UTF-8",
+                    (unsigned char)source.p[bad]);
     const char *nul = source.n ? memchr(source.p, 0, source.n) : NULL;
     if (nul)
         return fail(r, (size_t)(nul - source.p), "document holds a zero byte");

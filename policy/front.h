@@ -1,6 +1,6 @@
-/* The tolerant XML front: makes well-formed XML of policy text as the portal and apiops write it (reference/policies.md 0.2).
- * It never looks at names or meaning of policies. The result is one element around all top elements, to be parsed by
- * platform/xml.h; every offset into it maps back to the original. */
+/* The tolerant XML front: makes well-formed XML of policy text as the portal and apiops write it
+ * (reference/policies.md 0.2). It never looks at names or meaning of policies. The result is one element
+ * around all top elements, to be parsed by platform/xml.h; every offset into it maps back to the original. */
 #ifndef POLICY_FRONT_H
 #define POLICY_FRONT_H
 

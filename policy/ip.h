@@ -7,7 +7,8 @@
 
 #include "platform/base/slice.h"
 
-/* An IPv4 address is the last four bytes; v6 tells the families apart. An IPv4-mapped IPv6 address counts as IPv4. */
+/* An IPv4 address is the last four bytes; v6 tells the families apart. An IPv4-mapped IPv6 address counts as
+ * IPv4. */
 struct ip {
     uint8_t bytes[16];
     bool v6;

@@ -5,7 +5,8 @@
 
 /* ---- rates ---- */
 
-static struct slice compile_header(struct comp *c, const struct xml_node *n, const char *attr, struct slice otherwise)
+static struct slice compile_header(struct comp *c, const struct xml_node *n, const char *attr,
+                                   struct slice otherwise)
 {
     struct value v = comp_attr_field(c, n, attr, VALUE_LITERAL);
 
@@ -30,7 +31,8 @@ static bool write_header(struct rt *rt, struct slice name, uint64_t number)
 
 static bool write_variable(struct rt *rt, struct slice name, uint64_t number)
 {
-    return !name.n || rt_set_variable(rt, name, expr_value_from_int((int32_t)(number < INT32_MAX ? number : INT32_MAX)));
+    return !name.n ||
+           rt_set_variable(rt, name, expr_value_from_int((int32_t)(number < INT32_MAX ? number : INT32_MAX)));
 }
 
 bool limit_report_total(struct rt *rt, const struct limit_report *r, uint64_t calls)
@@ -40,7 +42,8 @@ bool limit_report_total(struct rt *rt, const struct limit_report *r, uint64_t ca
 
 bool limit_report_remaining(struct rt *rt, const struct limit_report *r, uint64_t remaining)
 {
-    return write_header(rt, r->remaining_header, remaining) && write_variable(rt, r->remaining_variable, remaining);
+    return write_header(rt, r->remaining_header, remaining) &&
+           write_variable(rt, r->remaining_variable, remaining);
 }
 
 enum verdict limit_deny_rate(struct rt *rt, const struct limit_report *r, uint64_t seconds)
@@ -49,7 +52,8 @@ enum verdict limit_deny_rate(struct rt *rt, const struct limit_report *r, uint64
         .status = 429,
         .reason = "RateLimitExceeded",
         .message = SLICE("Rate limit is exceeded"),
-        .text = rt_printf(rt, "Rate limit is exceeded. Try again in %llu seconds.", (unsigned long long)seconds),
+        .text =
+            rt_printf(rt, "Rate limit is exceeded. Try again in %llu seconds.", (unsigned long long)seconds),
         .header = r->retry_header,
         .header_value = rt_printf(rt, "%llu", (unsigned long long)seconds),
     };
@@ -72,7 +76,8 @@ static size_t take_number(struct slice s, uint64_t *number)
     return n;
 }
 
-/* duration = "P" *( digits ("Y"/"M"/"W"/"D") ) [ "T" *( digits ("H"/"M"/"S") ) ]; a month counts 30 days, a year 365. */
+/* duration = "P" *( digits ("Y"/"M"/"W"/"D") ) [ "T" *( digits ("H"/"M"/"S") ) ]; a month counts 30 days, a
+ * year 365. */
 static bool parse_duration(struct slice s, uint64_t *seconds)
 {
     static const struct {
@@ -117,11 +122,13 @@ static uint64_t compile_period(struct comp *c, const struct xml_node *n, uint64_
     if (!text.n || (comp_is_open(c) && slice_find(text, SLICE("{")) >= 0))
         return 0;
     if (!slice_to_u64(text, PERIOD_MAX_S, &seconds) && !parse_duration(text, &seconds))
-        comp_error(c, n, "renewal-period", "'renewal-period' is \"%.*s\": expected seconds, or a duration such as P1D",
+        comp_error(c, n, "renewal-period",
+                   "'renewal-period' is \"%.*s\": expected seconds, or a duration such as P1D",
                    SLICE_ARG(text));
     else if (seconds > PERIOD_MAX_S || (seconds && seconds < least_s))
         comp_error(c, n, "renewal-period", "'renewal-period' is %llu: expected 0, or %llu to %llu seconds",
-                   (unsigned long long)seconds, (unsigned long long)least_s, (unsigned long long)PERIOD_MAX_S);
+                   (unsigned long long)seconds, (unsigned long long)least_s,
+                   (unsigned long long)PERIOD_MAX_S);
     return seconds;
 }
 
@@ -168,7 +175,8 @@ enum verdict limit_deny_quota(struct rt *rt, const struct limit_quota *q, const 
     struct rt_fault fault = { .status = 403, .status_reason = "Quota Exceeded", .reason = "QuotaExceeded" };
 
     if (q->period_s) {
-        fault.message = rt_printf(rt, "Out of %s quota. Quota will be replenished in %.*s.", what, SLICE_ARG(time_span(rt, left)));
+        fault.message = rt_printf(rt, "Out of %s quota. Quota will be replenished in %.*s.", what,
+                                  SLICE_ARG(time_span(rt, left)));
         fault.header = SLICE("Retry-After");
         fault.header_value = rt_printf(rt, "%llu", (unsigned long long)left);
     } else {
@@ -195,8 +203,8 @@ struct slice limit_subscription_key(struct rt *rt, const char *kind, struct slic
     enum policy_scope scope = rt_scope(rt);
     struct slice api = scope == SCOPE_OPERATION && rt->api ? rt->api->id : SLICE("");
 
-    return rt_printf(rt, "%s/%.*s/%d/%.*s/%.*s/%.*s", kind, SLICE_ARG(rt->subscription->id), (int)scope, SLICE_ARG(api),
-                     SLICE_ARG(scope_id(rt, scope)), SLICE_ARG(inner));
+    return rt_printf(rt, "%s/%.*s/%d/%.*s/%.*s/%.*s", kind, SLICE_ARG(rt->subscription->id), (int)scope,
+                     SLICE_ARG(api), SLICE_ARG(scope_id(rt, scope)), SLICE_ARG(inner));
 }
 
 void limit_compile_name(struct comp *c, const struct xml_node *n, struct limit_name *out)

@@ -1,4 +1,4 @@
-/* What rate-limit and rate-limit-by-key have in common: how they tell the caller (reference/policies.md 3). */
+/* What the policies that limit calls have in common: reports, windows, keys (reference/policies.md 3). */
 #ifndef POLICY_LIMIT_H
 #define POLICY_LIMIT_H
 
@@ -26,7 +26,8 @@ struct limit_quota {
     uint64_t period_s;     /* 0: for ever */
     int64_t start_s;       /* windows are aligned to this, in seconds since 1970 */
 };
-/* calls, bandwidth, renewal-period of an element; at least one of the first two. least_s: shortest period but 0. */
+/* calls, bandwidth, renewal-period of an element; at least one of the first two. least_s: shortest period but
+ * 0. */
 void limit_compile_quota(struct comp *c, const struct xml_node *n, uint64_t least_s, struct limit_quota *q);
 void limit_window(struct rt *rt, const struct limit_quota *q, struct rt_quota_window *w);
 /* 403 with its body. */
@@ -34,7 +35,8 @@ enum verdict limit_deny_quota(struct rt *rt, const struct limit_quota *q, const 
 
 /* ---- limits inside of limits: <api>, <operation> (rate-limit, quota) ---- */
 
-/* The key of a counter of the present subscription: of the scope whose policy runs, or of an API or operation within it. */
+/* The key of a counter of the present subscription: of the scope whose policy runs, or of an API or operation
+ * within it. */
 struct slice limit_subscription_key(struct rt *rt, const char *kind, struct slice inner);
 
 /* <api id|name> or <operation id|name>. */

@@ -21,7 +21,9 @@ static struct policy_info info_of(const struct entry *e)
 {
     if (!e->def)
         return e->info;
-    return (struct policy_info){ .name = e->def->name, .doc = e->def->doc, .sections = e->def->sections, .state = POLICY_BUILT };
+    return (struct policy_info){
+        .name = e->def->name, .doc = e->def->doc, .sections = e->def->sections, .state = POLICY_BUILT
+    };
 }
 
 static struct slice name_at(const void *list, size_t i)
@@ -65,6 +67,8 @@ static const struct policy_block nothing;
 const struct policy_document list_default_document = {
     .scope = SCOPE_GLOBAL,
     .file = "built-in",
-    .sections = { [SECTION_INBOUND] = &nothing, [SECTION_BACKEND] = &policy_default_backend, [SECTION_OUTBOUND] = &nothing,
+    .sections = { [SECTION_INBOUND] = &nothing,
+                  [SECTION_BACKEND] = &policy_default_backend,
+                  [SECTION_OUTBOUND] = &nothing,
                   [SECTION_ON_ERROR] = &nothing },
 };

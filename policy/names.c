@@ -1,5 +1,6 @@
-/* Named values: {{name}} in attributes, texts and expressions is replaced by text before anything else looks at it (policies.md
- * 0.1). A value is not looked through again: one named value cannot refer to another (gateway.md 8).
+/* Named values: {{name}} in attributes, texts and expressions is replaced by text before anything else looks
+ * at it (policies.md 0.1). A value is not looked through again: one named value cannot refer to another
+ * (gateway.md 8).
  *
  *   reference = "{{" 1*( letter / digit / "." / "-" / "_" ) "}}"        anything else stays as it is */
 #include "platform/base/buf.h"

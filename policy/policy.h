@@ -1,14 +1,16 @@
 /* What app calls: compile policy documents, compose them into pipelines, run requests.
  *
  *     struct policy_compiler *pc = policy_compiler_new(program, &names, false);
- *     const struct policy_document *d = policy_compile_document(pc, text, "apis/a/policy.xml", SCOPE_API);   NULL: see diagnostics
- *     const struct policy_pipeline *p = policy_compose(program, (const struct policy_document *[]){ op, api, product, global }, 4);
+ *     const struct policy_document *api = policy_compile_document(pc, text, "apis/a/policy.xml", SCOPE_API);
+ *     ...                                       NULL: the diagnostics say why
+ *     const struct policy_document *scopes[] = { operation, api, product, global };
+ *     const struct policy_pipeline *p = policy_compose(program, scopes, 4);
  *
  *     rt_init(&rt, arena, &host, app_request);  rt.pipeline = p;  ...request, facts...
  *     policy_run(&rt);                          the response is in rt.response
  *
- * Compiling is for one thread at a time per compiler, never on a carrier. Documents and pipelines are immutable and shared by
- * all carriers. */
+ * Compiling is for one thread at a time per compiler, never on a carrier. Documents and pipelines are
+ * immutable and shared by all carriers. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
@@ -51,22 +53,25 @@ struct policy_names {
     /* Text of a fragment and the file it came from. */
     bool (*fragment)(void *data, struct slice id, struct slice *text, const char **file);
     const struct fact_backend *(*backend)(void *data, struct slice id);
-    /* A backend for an absolute http or https URL that stands in a policy. NULL: err says what is wrong with it. */
+    /* A backend for an absolute http or https URL that stands in a policy. NULL: err says what is wrong with
+     * it. */
     const struct fact_backend *(*backend_url)(void *data, struct slice url, struct err *err);
     bool (*certificate)(void *data, struct slice id);
 };
 
-/* A compiler whose results live in `program`. open: unknown named values, fragments, backends are no problem (policy/check.h);
- * names may then be NULL. NULL when the arena is full. */
-struct policy_compiler *policy_compiler_new(struct arena *program, const struct policy_names *names, bool open);
+/* A compiler whose results live in `program`. open: unknown named values, fragments, backends are no problem
+ * (policy/check.h); names may then be NULL. NULL when the arena is full. */
+struct policy_compiler *policy_compiler_new(struct arena *program, const struct policy_names *names,
+                                            bool open);
 /* Frees its scratch memory; documents and diagnostics stay. */
 void policy_compiler_free(struct policy_compiler *pc);
 
-/* file is for messages and is kept as it is. NULL: at least one error was added to the diagnostics; such a document must not be
- * left out silently, the APIs under it must not be served. */
-const struct policy_document *policy_compile_document(struct policy_compiler *pc, struct slice text, const char *file,
-                                                      enum policy_scope scope);
-/* A document whose root is <fragment>, compiled for all sections, to find its faults; include-fragment compiles its own. */
+/* file is for messages and is kept as it is. NULL: at least one error was added to the diagnostics; such a
+ * document must not be left out silently, the APIs under it must not be served. */
+const struct policy_document *policy_compile_document(struct policy_compiler *pc, struct slice text,
+                                                      const char *file, enum policy_scope scope);
+/* A document whose root is <fragment>, compiled for all sections, to find its faults; include-fragment
+ * compiles its own. */
 bool policy_check_fragment(struct policy_compiler *pc, struct slice text, const char *file);
 /* All so far. */
 const struct policy_diagnostics *policy_compiler_diagnostics(const struct policy_compiler *pc);
@@ -75,8 +80,9 @@ const struct policy_diagnostics *policy_compiler_diagnostics(const struct policy
 
 #define POLICY_CHAIN_MAX (SCOPE_COUNT + 1u) /* the scopes and the built-in default behind them */
 
-/* The effective policy of one operation in one product context: per section, what runs, innermost scope first; each one's
- * <base/> runs the next. About 300 bytes, no copying: cheap enough for every (operation, product). */
+/* The effective policy of one operation in one product context: per section, what runs, innermost scope
+ * first; each one's <base/> runs the next. About 300 bytes, no copying: cheap enough for every (operation,
+ * product). */
 struct policy_pipeline {
     struct policy_chain {
         const struct policy_block *blocks[POLICY_CHAIN_MAX];
@@ -85,25 +91,28 @@ struct policy_pipeline {
     } sections[SECTION_COUNT];
 };
 
-/* documents: innermost first (operation, api, product, workspace, global), NULL where a scope has none. The built-in default
- * (backend: forward-request) comes behind the last. NULL when the arena is full. */
-const struct policy_pipeline *policy_compose(struct arena *a, const struct policy_document *const *documents, unsigned n);
+/* documents: innermost first (operation, api, product, workspace, global), NULL where a scope has none. The
+ * built-in default (backend: forward-request) comes behind the last. NULL when the arena is full. */
+const struct policy_pipeline *policy_compose(struct arena *a, const struct policy_document *const *documents,
+                                             unsigned n);
 
 /* ---- running ---- */
 
 /* Zero rt and set arena, host and app; request and response get their operations. */
 void rt_init(struct rt *rt, struct arena *a, const struct rt_host *host, void *app);
 
-/* Run inbound, backend, outbound of rt->pipeline; on a failure on-error. Afterwards rt->response is the answer. Waits.
- * rt->error.present tells whether there was a failure (reason "ClientConnectionFailure": nobody waits for the answer). */
+/* Run inbound, backend, outbound of rt->pipeline; on a failure on-error. Afterwards rt->response is the
+ * answer. Waits. rt->error.present tells whether there was a failure (reason "ClientConnectionFailure":
+ * nobody waits for the answer). */
 void policy_run(struct rt *rt);
-/* A failure of the gateway before policies (404, 401, ...): set LastError and the default answer, then run on-error.
- * source: "configuration" or "authorization". A NULL pipeline is the built-in default alone. */
+/* A failure of the gateway before policies (404, 401, ...): set LastError and the default answer, then run
+ * on-error. source: "configuration" or "authorization". A NULL pipeline is the built-in default alone. */
 void policy_run_refused(struct rt *rt, const char *source, const struct rt_fault *fault);
-/* A CORS preflight to the operation of rt->pipeline: only its cors policies run; rt->response is the answer. */
+/* A CORS preflight to the operation of rt->pipeline: only its cors policies run; rt->response answers. */
 void policy_run_preflight(struct rt *rt);
 
-/* The document holds a cors policy among the direct children of inbound or of its bases (Vary: Origin, preflights). */
+/* The document holds a cors policy among the direct children of inbound or of its bases (Vary: Origin,
+ * preflights). */
 bool policy_pipeline_has_cors(const struct policy_pipeline *p);
 
 /* ---- the list of policies ---- */

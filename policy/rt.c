@@ -30,7 +30,8 @@ static void pause_expression(void *data)
     rt->host->pause(rt);
 }
 
-/* An expression raised an exception. Where that came of a body that could not be read, the body's fault is the answer. */
+/* An expression raised an exception. Where that came of a body that could not be read, the body's fault is
+ * the answer. */
 static bool evaluation_failed(struct rt *rt, const struct expr_exception *exc)
 {
     if (rt->arena->overflow)
@@ -40,7 +41,8 @@ static bool evaluation_failed(struct rt *rt, const struct expr_exception *exc)
         return false;
     }
     rt->over_budget |= exc->budget;
-    rt_fail(rt, NULL, "ExpressionValueEvaluationFailure", rt_printf(rt, "Expression evaluation failed. %.*s", SLICE_ARG(exc->message)));
+    rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
+            rt_printf(rt, "Expression evaluation failed. %.*s", SLICE_ARG(exc->message)));
     return false;
 }
 
@@ -65,8 +67,8 @@ static bool wrong_type(struct rt *rt, const struct value *v, struct expr_value x
     struct slice type = expr_value_type_name(rt->arena, x);
 
     rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
-            rt_printf(rt, "Expression evaluation failed. The value of '%s' is of type %.*s, expected %s.", v->what,
-                      SLICE_ARG(type.n ? type : SLICE("null")), wanted));
+            rt_printf(rt, "Expression evaluation failed. The value of '%s' is of type %.*s, expected %s.",
+                      v->what, SLICE_ARG(type.n ? type : SLICE("null")), wanted));
     return false;
 }
 
@@ -126,8 +128,8 @@ bool rt_int(struct rt *rt, const struct value *v, int64_t *out)
     if (*out >= v->min && *out <= v->max)
         return true;
     rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
-            rt_printf(rt, "The value of '%s' is %lld, expected %lld to %lld.", v->what, (long long)*out, (long long)v->min,
-                      (long long)v->max));
+            rt_printf(rt, "The value of '%s' is %lld, expected %lld to %lld.", v->what, (long long)*out,
+                      (long long)v->min, (long long)v->max));
     return false;
 }
 
@@ -149,7 +151,8 @@ bool rt_enum(struct rt *rt, const struct value *v, int *out)
         }
     }
     rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
-            rt_printf(rt, "The value of '%s' is \"%.*s\", which is not one of its values.", v->what, SLICE_ARG(text)));
+            rt_printf(rt, "The value of '%s' is \"%.*s\", which is not one of its values.", v->what,
+                      SLICE_ARG(text)));
     return false;
 }
 
@@ -176,7 +179,8 @@ bool rt_name(struct rt *rt, const struct value *v, struct slice *name, uint32_t 
     if (http_is_token(*name))
         return true;
     rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
-            rt_printf(rt, "The value of '%s' is \"%.*s\", which is not a header name.", v->what, SLICE_ARG(*name)));
+            rt_printf(rt, "The value of '%s' is \"%.*s\", which is not a header name.", v->what,
+                      SLICE_ARG(*name)));
     return false;
 }
 
@@ -200,7 +204,11 @@ struct rt_message *rt_message(struct rt *rt, enum comp_target on)
 
 static void make_empty(struct rt *rt, struct rt_message *m)
 {
-    *m = (struct rt_message){ .expr = { &context_message_ops }, .rt = rt, .present = true, .is_response = true, .status = 200,
+    *m = (struct rt_message){ .expr = { &context_message_ops },
+                              .rt = rt,
+                              .present = true,
+                              .is_response = true,
+                              .status = 200,
                               .fields = { .arena = rt->arena } };
 }
 
@@ -276,7 +284,8 @@ bool rt_is_media_type(const struct rt_message *m, const char *const *types)
     for (; *types; types++) {
         struct slice t = slice_from(*types);
         bool suffix = t.p[0] == '+';
-        if (suffix ? type.n > t.n && slice_eq_icase(slice_skip(type, type.n - t.n), t) : slice_eq_icase(type, t))
+        if (suffix ? type.n > t.n && slice_eq_icase(slice_skip(type, type.n - t.n), t)
+                   : slice_eq_icase(type, t))
             return true;
     }
     return false;
@@ -303,9 +312,18 @@ static bool is_framing(struct slice name)
 static bool is_never_joined(struct slice name)
 {
     static const struct slice names[] = {
-        SLICE_INIT("User-Agent"), SLICE_INIT("WWW-Authenticate"), SLICE_INIT("Proxy-Authenticate"), SLICE_INIT("Cookie"),
-        SLICE_INIT("Set-Cookie"), SLICE_INIT("Warning"), SLICE_INIT("Date"), SLICE_INIT("Expires"), SLICE_INIT("If-Modified-Since"),
-        SLICE_INIT("If-Unmodified-Since"), SLICE_INIT("Last-Modified"), SLICE_INIT("Retry-After"),
+        SLICE_INIT("User-Agent"),
+        SLICE_INIT("WWW-Authenticate"),
+        SLICE_INIT("Proxy-Authenticate"),
+        SLICE_INIT("Cookie"),
+        SLICE_INIT("Set-Cookie"),
+        SLICE_INIT("Warning"),
+        SLICE_INIT("Date"),
+        SLICE_INIT("Expires"),
+        SLICE_INIT("If-Modified-Since"),
+        SLICE_INIT("If-Unmodified-Since"),
+        SLICE_INIT("Last-Modified"),
+        SLICE_INIT("Retry-After"),
     };
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -316,7 +334,8 @@ static bool is_never_joined(struct slice name)
 }
 
 /* "a,b,c", with what is there already in front. p == NULL: no memory. */
-static struct slice joined(struct rt *rt, struct slice before, bool has_before, const struct slice *values, size_t n)
+static struct slice joined(struct rt *rt, struct slice before, bool has_before, const struct slice *values,
+                           size_t n)
 {
     struct buf b;
 
@@ -342,8 +361,8 @@ static bool add_lines(struct http_fields *f, struct slice name, const struct sli
     return true;
 }
 
-static bool write_header(struct rt *rt, struct rt_message *m, struct slice name, struct http_field *old, const struct slice *values,
-                         size_t n, enum exists_action action)
+static bool write_header(struct rt *rt, struct rt_message *m, struct slice name, struct http_field *old,
+                         const struct slice *values, size_t n, enum exists_action action)
 {
     if (is_never_joined(name)) {
         if (action == EXISTS_OVERRIDE && old && n == 1)
@@ -364,7 +383,8 @@ static bool write_header(struct rt *rt, struct rt_message *m, struct slice name,
 }
 
 /* Values without white space around them; those that are null are dropped. */
-static bool clean_values(struct rt *rt, struct slice name, const struct slice *values, size_t n, struct slice *out, size_t *n_out)
+static bool clean_values(struct rt *rt, struct slice name, const struct slice *values, size_t n,
+                         struct slice *out, size_t *n_out)
 {
     *n_out = 0;
     for (size_t i = 0; i < n; i++) {
@@ -373,7 +393,8 @@ static bool clean_values(struct rt *rt, struct slice name, const struct slice *v
         struct slice v = slice_trim(values[i]);
         if (!http_is_field_value(v)) {
             rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
-                    rt_printf(rt, "The value of header %.*s holds a line break or another control character.", SLICE_ARG(name)));
+                    rt_printf(rt, "The value of header %.*s holds a line break or another control character.",
+                              SLICE_ARG(name)));
             return false;
         }
         out[(*n_out)++] = v;
@@ -381,8 +402,8 @@ static bool clean_values(struct rt *rt, struct slice name, const struct slice *v
     return true;
 }
 
-bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint32_t hash, const struct slice *values, size_t n,
-                   enum exists_action action)
+bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint32_t hash,
+                   const struct slice *values, size_t n, enum exists_action action)
 {
     struct http_field *old = http_fields_find_hash(&m->fields, name, hash);
     struct slice kept[RT_VALUES_MAX];
@@ -405,7 +426,9 @@ bool rt_late_header(struct rt *rt, struct slice name, struct slice value)
     return http_fields_set(&rt->late_fields, name, value) || (rt_fail_memory(rt), false);
 }
 
-const struct value_name rt_caching_types[] = { { "prefer-external", 0 }, { "internal", 1 }, { "external", 2 }, { 0 } };
+const struct value_name rt_caching_types[] = {
+    { "prefer-external", 0 }, { "internal", 1 }, { "external", 2 }, { 0 }
+};
 
 /* ---- variables ---- */
 
@@ -427,7 +450,8 @@ bool rt_set_variable(struct rt *rt, struct slice name, struct expr_value value)
 
     if (!v && rt->n_variables == rt->room_variables) {
         unsigned room = rt->room_variables ? rt->room_variables * 2 : 8;
-        struct rt_variable *grown = arena_grow(rt->arena, rt->variables, rt->room_variables * sizeof *v, room * sizeof *v);
+        struct rt_variable *grown =
+            arena_grow(rt->arena, rt->variables, rt->room_variables * sizeof *v, room * sizeof *v);
         if (!grown)
             return rt_fail_memory(rt), false;
         rt->variables = grown;
@@ -483,20 +507,23 @@ void rt_url(const struct rt_message *m, struct expr_url *out)
     }
 }
 
-bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan, void *data)
+bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
+              void *data)
 {
     struct rt_deferred *d = arena_new(rt->arena, struct rt_deferred);
 
     if (!d)
         return rt_fail_memory(rt), false;
-    *d = (struct rt_deferred){ .next = rt->deferred, .run = fn, .plan = plan, .data = data, .step = rt->step };
+    *d =
+        (struct rt_deferred){ .next = rt->deferred, .run = fn, .plan = plan, .data = data, .step = rt->step };
     rt->deferred = d;
     return true;
 }
 
 void rt_trace_line(struct rt *rt, const char *fmt, ...)
 {
-    struct rt_trace t = { .step = rt->step, .source = slice_from(rt->step ? rt->step->def->name : "gateway") };
+    struct rt_trace t = { .step = rt->step,
+                          .source = slice_from(rt->step ? rt->step->def->name : "gateway") };
     va_list args;
 
     rt->trace_lines++;
@@ -511,7 +538,9 @@ void rt_trace_line(struct rt *rt, const char *fmt, ...)
 
 void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level level, struct slice message)
 {
-    struct rt_trace t = { .step = rt->step, .source = source, .level = level, .message = message, .custom = true };
+    struct rt_trace t = {
+        .step = rt->step, .source = source, .level = level, .message = message, .custom = true
+    };
 
     rt->trace_lines++;
     if (!rt->host->trace)

@@ -1,8 +1,9 @@
-/* The one header a policy includes. Here: the run side, what a request is while policies run over it. Compile side: comp.h.
+/* The one header a policy includes. Here: the run side, what a request is while policies run over it. Compile
+ * side: comp.h.
  *
- * A policy is one file in builtin/ with one const struct policy_def and a line in policies.def. Its compile() turns an element
- * into an immutable plan in the program's arena; its run() reads plan and request, never writes to the plan, and may wait where
- * the host waits. Memory comes from rt->arena alone. */
+ * A policy is one file in builtin/ with one const struct policy_def and a line in policies.def. Its compile()
+ * turns an element into an immutable plan in the program's arena; its run() reads plan and request, never
+ * writes to the plan, and may wait where the host waits. Memory comes from rt->arena alone. */
 #ifndef POLICY_RT_H
 #define POLICY_RT_H
 
@@ -79,8 +80,8 @@ struct rt_body {
 
 /* A request URL on its way to the backend: {backend}{path}?{query}. */
 struct rt_url {
-    const struct fact_backend *backend; /* NULL: not known (yet); scheme, host and port are then the original ones */
-    struct slice path;                  /* begins with '/'; what follows the backend's base path. As written, not decoded */
+    const struct fact_backend *backend; /* NULL: none (yet); scheme, host and port are the original ones */
+    struct slice path;                  /* behind the backend's base path: "/" and more; not decoded */
     struct slice query;                 /* without '?' */
 };
 
@@ -90,7 +91,7 @@ struct rt_message {
     struct rt *rt;
     bool present;              /* false: `context` has null here */
     bool is_response;
-    struct http_fields fields; /* in rt->arena, may grow and change. Framing and hop-by-hop fields in it are not sent */
+    struct http_fields fields; /* in rt->arena, may change. Framing and hop-by-hop fields are not sent */
     struct rt_body body;
     /* requests */
     struct slice method;
@@ -112,7 +113,7 @@ struct rt_fault {
     struct slice message;      /* LastError.Message */
     struct slice text;         /* "message" of the body; p == NULL: message. */
     bool internal;             /* body says "Internal server error" with the activityId, whatever `message` */
-    struct slice header, header_value; /* one field of the answer: WWW-Authenticate, Retry-After; empty: none */
+    struct slice header, header_value; /* one field of the answer: WWW-Authenticate, Retry-After */
 };
 
 /* context.LastError. */
@@ -141,7 +142,7 @@ struct rt_rate {
     uint64_t retry_after_s; /* when not allowed: until a call is free, rounded up, at least 1 */
 };
 
-/* A fixed window counter (quota): window number `index` of `period_s` seconds; period 0: one window for ever. */
+/* A fixed window counter (quota): window number `index` of `period_s` seconds; period 0: one for ever. */
 struct rt_quota_window {
     uint64_t period_s, index;
 };
@@ -159,24 +160,30 @@ struct rt_trace {
     bool custom;                    /* of a trace policy or context.Trace(): also goes to the log */
 };
 
-/* Filled by app; by fakes in unit tests. Functions that may wait say so. NULL: not available (the user of it fails). */
+/* Filled by app; by fakes in unit tests. Functions that may wait say so. NULL: not available (the user of it
+ * fails). */
 struct rt_host {
-    /* Send rt->request and fill rt->response, body STREAM or NONE. Waits. On failure rt_fail() and VERDICT_FAIL. */
+    /* Send rt->request and fill rt->response, body STREAM or NONE. Waits. On failure rt_fail() and
+     * VERDICT_FAIL. */
     enum verdict (*forward)(struct rt *rt, const struct rt_forward *options);
-    /* Make the body of m whole (m->body.state STREAM -> SLICE, or NONE when it is empty). Waits. On failure fills *fault. */
+    /* Make the body of m whole (m->body.state STREAM -> SLICE, or NONE when it is empty). Waits. On failure
+     * fills *fault. */
     bool (*body_read)(struct rt *rt, struct rt_message *m, struct rt_fault *fault);
     /* A backend by id / by a URL that was computed. NULL: unknown, or err says what is wrong with the URL. */
     const struct fact_backend *(*backend)(struct rt *rt, struct slice id);
     const struct fact_backend *(*backend_url)(struct rt *rt, struct slice url, struct err *err);
-    /* Sliding window over key: would `amount` more pass under `calls` in period_s seconds? If so count them (0: only ask). */
-    void (*rate_take)(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s, uint64_t amount, struct rt_rate *out);
+    /* Sliding window over key: would `amount` more pass under `calls` in period_s seconds? If so count them
+     * (0: only ask). */
+    void (*rate_take)(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s, uint64_t amount,
+                      struct rt_rate *out);
     /* Count without asking. */
     void (*rate_add)(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s, uint64_t amount);
-    /* Count calls and bytes into a window (both may be 0) when the limits (UINT64_MAX: none) are not reached yet; *use is what
-     * was used before. False: a limit is reached, nothing was counted. */
-    bool (*quota_take)(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t max_calls, uint64_t max_bytes,
-                       uint64_t calls, struct rt_quota_use *use);
-    void (*quota_add)(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t calls, uint64_t bytes);
+    /* Count calls and bytes into a window (both may be 0) when the limits (UINT64_MAX: none) are not reached
+     * yet; *use is what was used before. False: a limit is reached, nothing was counted. */
+    bool (*quota_take)(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t max_calls,
+                       uint64_t max_bytes, uint64_t calls, struct rt_quota_use *use);
+    void (*quota_add)(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t calls,
+                      uint64_t bytes);
     /* Bytes received from and sent to the client for this request so far. */
     uint64_t (*traffic)(struct rt *rt);
     /* One more inside `key`? False when `max` are. Every true is followed by one leave. */
@@ -224,7 +231,8 @@ struct rt_deferred {
     const struct policy_step *step;
 };
 
-/* One request while policies run over it. Set up by rt_init and then by app; app reads request and response from it. */
+/* One request while policies run over it. Set up by rt_init and then by app; app reads request and response
+ * from it. */
 struct rt {
     struct arena *arena;
     const struct rt_host *host;
@@ -256,13 +264,13 @@ struct rt {
     const struct fact_deployment *deployment;
 
     struct rt_error error;
-    bool over_budget;                   /* limits.arena or limits.expression.steps was reached: to be counted */
+    bool over_budget; /* limits.arena or limits.expression.steps was reached: to be counted */
 
     /* Kept by the runtime. */
     struct rt_variable *variables;
     unsigned n_variables, room_variables;
     enum section section;
-    unsigned level;                     /* which document of the section's chain runs: base goes one further out */
+    unsigned level; /* which document of the section's chain runs: base goes one further out */
     const struct policy_step *step;     /* the running statement */
     struct rt_message *fresh;           /* ON_FRESH: the response that return-response is making */
     struct rt_message *sent;            /* ON_SENT: the request that send-request is making */
@@ -271,7 +279,7 @@ struct rt {
     unsigned skip;                      /* POLICY_... flags of statements that do not run */
     unsigned trace_lines;               /* written so far */
     bool preflight;                     /* policy_run_preflight: cors answers */
-    unsigned backend_id_level;          /* 1 + the level whose set-backend-service gave a backend-id; 0: none did */
+    unsigned backend_id_level; /* 1 + the level whose set-backend-service gave a backend-id; 0: none did */
     struct rt_fault body_fault;         /* of the last body that could not be read; status 0: none */
     struct http_field error_fields[4];  /* the default 500 needs no arena */
     char error_body[192];
@@ -334,9 +342,9 @@ bool rt_is_media_type(const struct rt_message *m, const char *const *types);
 
 enum exists_action { EXISTS_OVERRIDE, EXISTS_SKIP, EXISTS_APPEND, EXISTS_DELETE };
 /* set-header's rules (policies.md 7): joining of several values, fields that cannot be changed. */
-bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint32_t hash, const struct slice *values, size_t n,
-                   enum exists_action action) WARN_UNUSED;
-/* A field of the final response, whatever becomes of the present one; replaces an earlier one of that name. */
+bool rt_set_header(struct rt *rt, struct rt_message *m, struct slice name, uint32_t hash,
+                   const struct slice *values, size_t n, enum exists_action action) WARN_UNUSED;
+/* A field of the final response, whatever becomes of the present one; replaces one of that name. */
 bool rt_late_header(struct rt *rt, struct slice name, struct slice value) WARN_UNUSED;
 
 /* Values of caching-type; there is one cache, so that all mean the same. */
@@ -354,7 +362,8 @@ const struct rt_parameter *rt_parameter(const struct rt *rt, struct slice name);
 /* context.Request.Url, or of any request message. Text in the arena. */
 void rt_url(const struct rt_message *m, struct expr_url *out);
 /* Run fn when the response is final, last in first out. */
-bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan, void *data) WARN_UNUSED;
+bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
+              void *data) WARN_UNUSED;
 /* A line of the request trace; nothing is formatted unless rt->tracing. */
 #define rt_trace(rt, ...)                           \
     do {                                            \

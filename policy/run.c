@@ -2,7 +2,8 @@
  *
  * Invariants
  * 1. rt->step is the running statement; rt_run puts back the one around it.
- * 2. base runs the next block of the section's chain; rt->level says which one runs, so that LastError.Scope is right.
+ * 2. base runs the next block of the section's chain; rt->level says which one runs, so that LastError.Scope
+ * is right.
  * 3. After policy_run and its sisters rt->response is present, whatever happened.
  * 4. What was deferred runs once, after on-error, before the late headers are written. */
 #include <stdarg.h>
@@ -31,7 +32,8 @@ static void compose(struct policy_pipeline *p, const struct policy_document *con
     }
 }
 
-const struct policy_pipeline *policy_compose(struct arena *a, const struct policy_document *const *documents, unsigned n)
+const struct policy_pipeline *policy_compose(struct arena *a, const struct policy_document *const *documents,
+                                             unsigned n)
 {
     struct policy_pipeline *p = arena_new(a, struct policy_pipeline);
 
@@ -132,7 +134,8 @@ static void finish(struct rt *rt)
 
 static void run_on_error(struct rt *rt)
 {
-    enum verdict v = run_section(rt, SECTION_ON_ERROR); /* a failure in it has set its own answer, and nothing follows */
+    enum verdict v =
+        run_section(rt, SECTION_ON_ERROR); /* a failure in it has set its own answer, and nothing follows */
 
     (void)v;
 }

@@ -7,14 +7,16 @@
 #include "platform/base/arena.h"
 #include "platform/base/slice.h"
 
-/* The next "name=value" of a query; false at its end. value.p == NULL when there is no "=". Nothing is decoded. */
+/* The next "name=value" of a query; false at its end. value.p == NULL when there is no "=". Nothing is
+ * decoded. */
 struct uri_pair {
     struct slice whole, name, value;
 };
 bool uri_query_next(struct slice *rest, struct uri_pair *pair);
 /* Is the encoded name this one? Case does not count. */
 bool uri_name_is(struct slice encoded, struct slice name);
-/* Percent-encode all but unreserved characters (RFC 3986 2.3), as Uri.EscapeDataString does. p == NULL: the arena is full. */
+/* Percent-encode all but unreserved characters (RFC 3986 2.3), as Uri.EscapeDataString does. p == NULL: the
+ * arena is full. */
 struct slice uri_escape(struct arena *a, struct slice s);
 /* Decode percent escapes, and "+" as a blank; what is no escape stays. p == NULL: the arena is full. */
 struct slice uri_unescape(struct arena *a, struct slice s);

@@ -1,5 +1,6 @@
-/* Attributes and texts of a policy's element: literals are checked and copied now, expressions compiled now, so that a request
- * finds either a ready value or bytecode. Every fault is reported where it stands in the file, behind escapes and named values. */
+/* Attributes and texts of a policy's element: literals are checked and copied now, expressions compiled now,
+ * so that a request finds either a ready value or bytecode. Every fault is reported where it stands in the
+ * file, behind escapes and named values. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -141,7 +142,8 @@ bool comp_has_attr(const struct xml_node *n, const char *name)
 
 /* ---- one value ---- */
 
-static void compile_expression(struct comp *c, const struct origin *o, const struct named *named, struct value *v)
+static void compile_expression(struct comp *c, const struct origin *o, const struct named *named,
+                               struct value *v)
 {
     struct slice text = slice_trim(named->text);
     size_t lead = (size_t)(text.p - named->text.p);
@@ -158,10 +160,12 @@ static void compile_expression(struct comp *c, const struct origin *o, const str
     v->reads_response = slice_find(text, SLICE("context.Response")) >= 0;
     v->expr = expr_compile(c->pc->program, text, &options, &err);
     if (!v->expr)
-        diag_at(c, locate(c, o, names_offset(named, lead + err.offset)), POLICY_ERROR, "expression of '%s': %s", o->what, err.message);
+        diag_at(c, locate(c, o, names_offset(named, lead + err.offset)), POLICY_ERROR,
+                "expression of '%s': %s", o->what, err.message);
 }
 
-/* "{retry-count}": a template's gap, to be filled before the document is used. Checking takes it as unknown text. */
+/* "{retry-count}": a template's gap, to be filled before the document is used. Checking takes it as unknown
+ * text. */
 static bool is_placeholder(struct slice s)
 {
     if (s.n < 3 || s.p[0] != '{' || s.p[s.n - 1] != '}')
@@ -174,7 +178,8 @@ static bool is_placeholder(struct slice s)
 }
 
 /* True when v is a literal (of unknown content when it is open). */
-static bool compile_value(struct comp *c, const struct origin *o, unsigned flags, struct value *v, bool *is_open)
+static bool compile_value(struct comp *c, const struct origin *o, unsigned flags, struct value *v,
+                          bool *is_open)
 {
     struct named named;
     struct slice bad = SLICE_NONE;
@@ -204,7 +209,8 @@ static bool compile_value(struct comp *c, const struct origin *o, unsigned flags
 }
 
 /* The attribute's origin; false when it is absent, which is reported when it is required. */
-static bool find_attr(struct comp *c, const struct xml_node *n, const char *name, unsigned flags, struct origin *o)
+static bool find_attr(struct comp *c, const struct xml_node *n, const char *name, unsigned flags,
+                      struct origin *o)
 {
     const struct xml_attr *a = take_attr(c, n, name);
 
@@ -234,7 +240,8 @@ static bool bool_literal(struct slice s, bool *out)
     return *out || slice_eq_icase(s, SLICE("false"));
 }
 
-struct value comp_attr_bool(struct comp *c, const struct xml_node *n, const char *name, unsigned flags, bool otherwise)
+struct value comp_attr_bool(struct comp *c, const struct xml_node *n, const char *name, unsigned flags,
+                            bool otherwise)
 {
     struct value v = { .what = name, .number = otherwise };
     struct origin o;
@@ -243,8 +250,8 @@ struct value comp_attr_bool(struct comp *c, const struct xml_node *n, const char
     if (!find_attr(c, n, name, flags, &o) || !compile_value(c, &o, flags, &v, &is_open) || is_open)
         return v;
     if (!bool_literal(slice_trim(v.text), &b)) {
-        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": expected true, false or an expression", name,
-                SLICE_ARG(v.text));
+        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": expected true, false or an expression",
+                name, SLICE_ARG(v.text));
         return v;
     }
     v.number = b;
@@ -265,8 +272,8 @@ static bool int_literal(struct slice s, int64_t *out)
     return true;
 }
 
-struct value comp_attr_int(struct comp *c, const struct xml_node *n, const char *name, unsigned flags, int64_t min, int64_t max,
-                           int64_t otherwise)
+struct value comp_attr_int(struct comp *c, const struct xml_node *n, const char *name, unsigned flags,
+                           int64_t min, int64_t max, int64_t otherwise)
 {
     struct value v = { .what = name, .number = otherwise, .min = min, .max = max };
     struct origin o;
@@ -276,10 +283,11 @@ struct value comp_attr_int(struct comp *c, const struct xml_node *n, const char 
     if (!find_attr(c, n, name, flags, &o) || !compile_value(c, &o, flags, &v, &is_open) || is_open)
         return v;
     if (!int_literal(slice_trim(v.text), &i))
-        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": expected a whole number", name, SLICE_ARG(v.text));
+        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": expected a whole number", name,
+                SLICE_ARG(v.text));
     else if (i < min || i > max)
-        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is %lld: expected %lld to %lld", name, (long long)i, (long long)min,
-                (long long)max);
+        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is %lld: expected %lld to %lld", name, (long long)i,
+                (long long)min, (long long)max);
     else
         v.number = i;
     return v;
@@ -310,8 +318,8 @@ struct value comp_attr_enum(struct comp *c, const struct xml_node *n, const char
             return v;
         }
     }
-    diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": expected one of %.*s", name, SLICE_ARG(v.text),
-            SLICE_ARG(list_names(c, names)));
+    diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": expected one of %.*s", name,
+            SLICE_ARG(v.text), SLICE_ARG(list_names(c, names)));
     return v;
 }
 
@@ -325,7 +333,8 @@ struct value comp_attr_field(struct comp *c, const struct xml_node *n, const cha
         return v;
     v.text = slice_trim(v.text);
     if (v.text.n && !is_open && !http_is_token(v.text))
-        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": not a header name", name, SLICE_ARG(v.text));
+        diag_at(c, locate(c, &o, 0), POLICY_ERROR, "'%s' is \"%.*s\": not a header name", name,
+                SLICE_ARG(v.text));
     v.number = hash_name(v.text);
     return v;
 }
@@ -409,7 +418,8 @@ struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_brac
 
 /* ---- children ---- */
 
-const struct xml_node *comp_next(struct comp *c, const struct xml_node *n, const struct xml_node *after, const char *name)
+const struct xml_node *comp_next(struct comp *c, const struct xml_node *n, const struct xml_node *after,
+                                 const char *name)
 {
     const struct xml_node *k = after ? xml_next(after, name) : xml_child(n, name);
 
@@ -447,21 +457,24 @@ static struct slice asked_name(const void *list, size_t i)
     return slice_from(((const struct asked *)list)->names[i]);
 }
 
-static void report_unknown(struct comp *c, size_t offset, const char *kind, struct slice name, const struct xml_node *in)
+static void report_unknown(struct comp *c, size_t offset, const char *kind, struct slice name,
+                           const struct xml_node *in)
 {
     ptrdiff_t i = c->asked ? nearest_find(name, c->asked, c->asked->n, asked_name) : -1;
 
     if (i >= 0)
-        diag_at(c, offset, POLICY_ERROR, "%s '%.*s' of <%.*s> is not known: did you mean '%s'?", kind, SLICE_ARG(name),
-                SLICE_ARG(in->name), c->asked->names[i]);
+        diag_at(c, offset, POLICY_ERROR, "%s '%.*s' of <%.*s> is not known: did you mean '%s'?", kind,
+                SLICE_ARG(name), SLICE_ARG(in->name), c->asked->names[i]);
     else
-        diag_at(c, offset, POLICY_ERROR, "%s '%.*s' of <%.*s> is not known", kind, SLICE_ARG(name), SLICE_ARG(in->name));
+        diag_at(c, offset, POLICY_ERROR, "%s '%.*s' of <%.*s> is not known", kind, SLICE_ARG(name),
+                SLICE_ARG(in->name));
 }
 
 void value_report_rest(struct comp *c, const struct xml_node *n)
 {
     for (const struct xml_attr *a = n->attrs; a; a = a->next) {
-        if (!c->attr_taken[a->index] && !slice_eq(a->name, SLICE("id")) && !slice_starts(a->name, SLICE("xmlns")))
+        if (!c->attr_taken[a->index] && !slice_eq(a->name, SLICE("id")) &&
+            !slice_starts(a->name, SLICE("xmlns")))
             report_unknown(c, front_offset(&c->front, a->name_at), "attribute", a->name, n);
     }
     if (c->node_taken[n->index] & TAKEN_MARKUP)

@@ -1,5 +1,5 @@
-/* Policy documents of any bytes: the front maps every byte back into the source, what it accepts is told from what libxml2
- * accepts, and compiling ends in diagnostics, never in a crash. */
+/* Policy documents of any bytes: the front maps every byte back into the source, what it accepts is told from
+ * what libxml2 accepts, and compiling ends in diagnostics, never in a crash. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

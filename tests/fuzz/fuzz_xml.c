@@ -1,4 +1,5 @@
-/* XML of any bytes: what libxml2 calls well-formed, our scanner makes a tree of whose parts lie inside one another, in order. */
+/* XML of any bytes: what libxml2 calls well-formed, our scanner makes a tree of whose parts lie inside one
+ * another, in order. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ static void check_attrs(const struct xml_document *doc, const struct xml_node *n
 static void check_node(const struct xml_document *doc, const struct xml_node *n, uint32_t from, uint32_t to)
 {
     for (; n; n = n->next) {
-        assert(n->at >= from && n->at <= n->inner_at && n->inner_at <= n->inner_end && n->inner_end <= n->end && n->end <= to);
+        assert(n->at >= from && n->at <= n->inner_at && n->inner_at <= n->inner_end &&
+               n->inner_end <= n->end && n->end <= to);
         assert(n->index < doc->nodes);
         check_attrs(doc, n);
         if (n->children)

@@ -43,7 +43,8 @@ static void assert_text(struct slice s, const char *expected)
 
 static void test_tree(void **state)
 {
-    const struct xml_document *doc = parse("<?xml version='1.0'?><!-- c --><a x=\"1\" y = '2'>t<b/><c z='&lt;&#65;'>u</c>v</a>\n");
+    const struct xml_document *doc =
+        parse("<?xml version='1.0'?><!-- c --><a x=\"1\" y = '2'>t<b/><c z='&lt;&#65;'>u</c>v</a>\n");
     const struct xml_node *a = doc->root;
 
     assert_text(a->name, "a");
@@ -85,7 +86,8 @@ static void test_offsets(void **state)
 
 static void test_decoding(void **state)
 {
-    const struct xml_node *r = parse("<r a='x\r\ny\tz&#10;&#x20AC;&quot;'>1\r\n2\r3&apos;<![CDATA[<&amp;]]>&gt;</r>")->root;
+    const struct xml_node *r =
+        parse("<r a='x\r\ny\tz&#10;&#x20AC;&quot;'>1\r\n2\r3&apos;<![CDATA[<&amp;]]>&gt;</r>")->root;
 
     assert_text(r->attrs->value, "x y z\n\xE2\x82\xAC\"");
     assert_text(xml_text(&arena, r), "1\n2\n3'<&amp;>");

@@ -27,7 +27,8 @@ static void add_lines(struct http_fields *f, const char *lines)
             continue;
         ptrdiff_t colon = slice_find_byte(line, ':');
         assert_true(colon > 0);
-        assert_true(http_fields_add(f, slice_first(line, (size_t)colon), slice_trim(slice_skip(line, (size_t)colon + 1))));
+        assert_true(http_fields_add(f, slice_first(line, (size_t)colon),
+                                    slice_trim(slice_skip(line, (size_t)colon + 1))));
     }
 }
 
@@ -39,12 +40,14 @@ static enum verdict host_forward(struct rt *rt, const struct rt_forward *options
     rig.forwarded++;
     rig.options = *options;
     rt_url(&rt->request, &url);
-    snprintf(rig.sent_url, sizeof rig.sent_url, "%.*s://%.*s%.*s%s%.*s", SLICE_ARG(url.scheme), SLICE_ARG(url.host),
-             SLICE_ARG(url.path), url.query.n ? "?" : "", SLICE_ARG(url.query));
+    snprintf(rig.sent_url, sizeof rig.sent_url, "%.*s://%.*s%.*s%s%.*s", SLICE_ARG(url.scheme),
+             SLICE_ARG(url.host), SLICE_ARG(url.path), url.query.n ? "?" : "", SLICE_ARG(url.query));
     copy_text(rig.sent_method, sizeof rig.sent_method, rt->request.method);
-    copy_text(rig.sent_body, sizeof rig.sent_body, rt->request.body.state == RT_BODY_CONSUMED ? SLICE("") : rt->request.body.data);
+    copy_text(rig.sent_body, sizeof rig.sent_body,
+              rt->request.body.state == RT_BODY_CONSUMED ? SLICE("") : rt->request.body.data);
     if (rig.status == 0 || rig.fail_times-- > 0)
-        return rt_fail(rt, "forward-request", "BackendConnectionFailure", SLICE("backend.example: connection refused"));
+        return rt_fail(rt, "forward-request", "BackendConnectionFailure",
+                       SLICE("backend.example: connection refused"));
     m->present = true;
     m->status = rig.status;
     m->reason = SLICE_NONE;
@@ -60,7 +63,9 @@ static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault 
 {
     (void)rt;
     if (rig.body_fails) {
-        *fault = (struct rt_fault){ .status = 413, .reason = "BodyTooLarge", .message = SLICE("request body is over 4194304 bytes"),
+        *fault = (struct rt_fault){ .status = 413,
+                                    .reason = "BodyTooLarge",
+                                    .message = SLICE("request body is over 4194304 bytes"),
                                     .text = SLICE("Request body is too large.") };
         return false;
     }
@@ -90,7 +95,10 @@ static struct fact_backend *new_backend(struct arena *a, struct slice url, struc
 static const struct fact_backend *known_backend(struct slice id)
 {
     static const struct fact_backend other = {
-        .id = SLICE_INIT("other"), .scheme = SLICE_INIT("http"), .host = SLICE_INIT("other.example"), .path = SLICE_INIT("/o"),
+        .id = SLICE_INIT("other"),
+        .scheme = SLICE_INIT("http"),
+        .host = SLICE_INIT("other.example"),
+        .path = SLICE_INIT("/o"),
     };
 
     return slice_eq(id, other.id) ? &other : NULL;
@@ -116,11 +124,14 @@ static struct rig_counter *counter(struct slice key, uint64_t calls, uint64_t pe
     }
     assert_true(rig.n_counters < RIG_COUNTERS);
     struct rig_counter *k = &rig.counters[rig.n_counters++];
-    *k = (struct rig_counter){ .key = arena_copy(&rig.program, key), .calls_limit = calls, .period_s = period_s };
+    *k = (struct rig_counter){ .key = arena_copy(&rig.program, key),
+                               .calls_limit = calls,
+                               .period_s = period_s };
     return k;
 }
 
-static void host_rate_take(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s, uint64_t amount, struct rt_rate *out)
+static void host_rate_take(struct rt *rt, struct slice key, uint64_t calls, uint64_t period_s,
+                           uint64_t amount, struct rt_rate *out)
 {
     struct rig_counter *k = counter(key, calls, period_s);
 
@@ -138,8 +149,8 @@ static void host_rate_add(struct rt *rt, struct slice key, uint64_t calls, uint6
     counter(key, calls, period_s)->used += amount;
 }
 
-static bool host_quota_take(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t max_calls,
-                            uint64_t max_bytes, uint64_t calls, struct rt_quota_use *use)
+static bool host_quota_take(struct rt *rt, struct slice key, const struct rt_quota_window *w,
+                            uint64_t max_calls, uint64_t max_bytes, uint64_t calls, struct rt_quota_use *use)
 {
     struct rig_counter *k = counter(key, w->index, w->period_s);
 
@@ -151,7 +162,8 @@ static bool host_quota_take(struct rt *rt, struct slice key, const struct rt_quo
     return true;
 }
 
-static void host_quota_add(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t calls, uint64_t bytes)
+static void host_quota_add(struct rt *rt, struct slice key, const struct rt_quota_window *w, uint64_t calls,
+                           uint64_t bytes)
 {
     struct rig_counter *k = counter(key, w->index, w->period_s);
 
@@ -209,7 +221,8 @@ static void host_trace(struct rt *rt, const struct rt_trace *t)
     size_t n = strlen(rig.trace);
 
     (void)rt;
-    snprintf(rig.trace + n, sizeof rig.trace - n, "%.*s: %.*s\n", SLICE_ARG(t->source), SLICE_ARG(t->message));
+    snprintf(rig.trace + n, sizeof rig.trace - n, "%.*s: %.*s\n", SLICE_ARG(t->source),
+             SLICE_ARG(t->message));
 }
 
 static const struct rt_host rig_host = {
@@ -291,7 +304,10 @@ void rig_fragment(const char *id, const char *text)
 static void renew_compiler(void)
 {
     static const struct policy_names names = {
-        .named_value = names_named_value, .fragment = names_fragment, .backend = names_backend, .backend_url = names_backend_url,
+        .named_value = names_named_value,
+        .fragment = names_fragment,
+        .backend = names_backend,
+        .backend_url = names_backend_url,
     };
 
     if (rig.compiler)
@@ -310,10 +326,15 @@ int rig_setup(void **state)
     rig.status = 200;
     rig.now_ns = 1000 * NS_PER_S;
     rig.wall_ns = 1642733596 * NS_PER_S; /* 2022-01-21T02:53:16Z */
-    rig.api = (struct fact_api){ .id = SLICE("api-1"), .name = SLICE("Api One"), .path = SLICE("one"), .revision = SLICE("1"),
-                                 .is_current = true, .backend = &rig_backend };
-    rig.operation = (struct fact_operation){ .id = SLICE("op-1"), .name = SLICE("Op One"), .method = SLICE("GET"),
-                                             .url_template = SLICE("/{a}") };
+    rig.api = (struct fact_api){ .id = SLICE("api-1"),
+                                 .name = SLICE("Api One"),
+                                 .path = SLICE("one"),
+                                 .revision = SLICE("1"),
+                                 .is_current = true,
+                                 .backend = &rig_backend };
+    rig.operation = (struct fact_operation){
+        .id = SLICE("op-1"), .name = SLICE("Op One"), .method = SLICE("GET"), .url_template = SLICE("/{a}")
+    };
     rig.product = (struct fact_product){ .id = SLICE("prod-1"), .name = SLICE("Product One") };
     rig.subscription = (struct fact_subscription){ .id = SLICE("sub-1"), .name = SLICE("Sub One") };
     rig.user = (struct fact_user){ .id = SLICE("user-1"), .email = SLICE("u@example.com") };
@@ -338,12 +359,14 @@ static void print_diagnostics(void)
     const struct policy_diagnostics *d = policy_compiler_diagnostics(rig.compiler);
 
     for (size_t i = 0; i < d->n; i++)
-        print_message("%s:%u:%u: %.*s\n", d->v[i].file, d->v[i].line, d->v[i].column, SLICE_ARG(d->v[i].message));
+        print_message("%s:%u:%u: %.*s\n", d->v[i].file, d->v[i].line, d->v[i].column,
+                      SLICE_ARG(d->v[i].message));
 }
 
 static void compile(enum policy_scope scope, unsigned place, const char *text)
 {
-    static const char *const files[SCOPE_COUNT] = { "global.xml", "workspace.xml", "product.xml", "api.xml", "operation.xml" };
+    static const char *const files[SCOPE_COUNT] = { "global.xml", "workspace.xml", "product.xml", "api.xml",
+                                                    "operation.xml" };
 
     rig.documents[place] = policy_compile_document(rig.compiler, slice_from(text), files[scope], scope);
     if (rig.documents[place])
@@ -374,7 +397,8 @@ void rig_operation(const char *text)
 
 static void section(const char *name, const char *statements)
 {
-    char *text = arena_cstr(&rig.program, arena_printf(&rig.program, "<policies><%s>%s</%s></policies>", name, statements, name));
+    char *text = arena_cstr(
+        &rig.program, arena_printf(&rig.program, "<policies><%s>%s</%s></policies>", name, statements, name));
 
     rig_operation(text);
 }
@@ -400,7 +424,8 @@ void rig_refused(const char *text, const char *expected)
 
     renew_compiler();
     const struct policy_diagnostics *d = policy_compiler_diagnostics(rig.compiler);
-    const struct policy_document *doc = policy_compile_document(rig.compiler, slice_from(text), "operation.xml", SCOPE_OPERATION);
+    const struct policy_document *doc =
+        policy_compile_document(rig.compiler, slice_from(text), "operation.xml", SCOPE_OPERATION);
 
     if (doc)
         fail_msg("compiles: %s", text);
@@ -409,15 +434,18 @@ void rig_refused(const char *text, const char *expected)
     if (from == d->n)
         fail_msg("no error recorded: %s", text);
     const struct policy_diagnostic *e = &d->v[from];
-    char *line = arena_cstr(&rig.program, arena_printf(&rig.program, "%u:%u: %.*s", e->line, e->column, SLICE_ARG(e->message)));
+    char *line = arena_cstr(
+        &rig.program, arena_printf(&rig.program, "%u:%u: %.*s", e->line, e->column, SLICE_ARG(e->message)));
     if (!strstr(line, expected))
         fail_msg("%s\n  gives    \"%s\"\n  expected \"%s\"", text, line, expected);
 }
 
 void rig_refused_inbound(const char *statements, const char *expected)
 {
-    rig_refused(arena_cstr(&rig.program, arena_printf(&rig.program, "<policies><inbound>%s</inbound></policies>", statements)),
-                expected);
+    rig_refused(
+        arena_cstr(&rig.program,
+                   arena_printf(&rig.program, "<policies><inbound>%s</inbound></policies>", statements)),
+        expected);
 }
 
 void rig_warned(const char *expected)
@@ -454,7 +482,9 @@ void rig_request(const char *method, const char *target, const char *fields, con
     rt->request.url = (struct rt_url){ &rig_backend, path, query };
     if (body)
         rt->request.body = (struct rt_body){ RT_BODY_STREAM, slice_from(body) };
-    rt->original = (struct expr_url){ .scheme = SLICE("http"), .host = SLICE("gateway.example"), .path = path, .query = query };
+    rt->original = (struct expr_url){
+        .scheme = SLICE("http"), .host = SLICE("gateway.example"), .path = path, .query = query
+    };
     rt->client_ip = SLICE("192.0.2.1");
     rt->request_id = SLICE("11112222-3333-4444-5555-666677778888");
     rt->started_ns = rig.now_ns;
@@ -528,8 +558,8 @@ void assert_response(int status, const char *body)
 
     assert_true(m->present);
     if (m->status != status)
-        fail_msg("status %d, expected %d; error: %.*s: %.*s", m->status, status, SLICE_ARG(rig.rt.error.source),
-                 SLICE_ARG(rig.rt.error.message));
+        fail_msg("status %d, expected %d; error: %.*s: %.*s", m->status, status,
+                 SLICE_ARG(rig.rt.error.source), SLICE_ARG(rig.rt.error.message));
     assert_true(rt_body(&rig.rt, m, &data));
     assert_slice(data, body);
 }
@@ -548,7 +578,8 @@ const char *rig_variable(const char *name)
     struct expr_value value;
     struct slice text;
 
-    if (!rt_variable(&rig.rt, slice_from(name), &value) || !expr_value_text(&rig.program, value, &text) || !text.p)
+    if (!rt_variable(&rig.rt, slice_from(name), &value) || !expr_value_text(&rig.program, value, &text) ||
+        !text.p)
         return "(none)";
     return arena_cstr(&rig.program, text);
 }

@@ -1,4 +1,5 @@
-/* A gateway in a box for policy tests: compile scopes from text, run a request over them against a scripted backend.
+/* A gateway in a box for policy tests: compile scopes from text, run a request over them against a scripted
+ * backend.
  *
  *     rig_global("<policies>...</policies>");  rig_operation("<policies>...</policies>");
  *     rig_request("GET", "/a?x=1", "X-A: 1\nX-B: 2", NULL);
@@ -86,7 +87,8 @@ void rig_operation(const char *text);
 void rig_inbound(const char *statements);
 void rig_outbound(const char *statements);
 void rig_on_error(const char *statements);
-/* Compile, with a new compiler, a document that must not: the first error is "line:column: message" with this text in it. */
+/* Compile, with a new compiler, a document that must not: the first error is "line:column: message" with this
+ * text in it. */
 void rig_refused(const char *text, const char *expected);
 /* The same for the inside of <inbound>, whatever the place. */
 void rig_refused_inbound(const char *statements, const char *expected);

@@ -17,7 +17,8 @@ static void test_refused_documents(void **state)
         { "<policies>\n  <set-method>GET</set-method>\n</policies>", "policies stand inside of one" },
         { "<policies><inbound/><inbound/></policies>", "1:21: section <inbound> stands twice" },
         { "<policies><inbound x=\"1\"/></policies>", "1:20: attribute 'x' of <inbound> is not known" },
-        { "<policies>\n<inbound>\n<base>\n</inbound></policies>", "4:1: </inbound> where <base> of line 3 is still open" },
+        { "<policies>\n<inbound>\n<base>\n</inbound></policies>",
+          "4:1: </inbound> where <base> of line 3 is still open" },
         { "<policies><outbound><rewrite-uri template=\"/\"/></outbound></policies>",
           "1:21: policy 'rewrite-uri' cannot stand in outbound, only in inbound" },
     };
@@ -35,20 +36,27 @@ static void test_refused_statements(void **state)
         { "<completely-different/>", "policy 'completely-different' is not known" },
         { "\n<set-header nam='a'/>", "2:1: <set-header> needs the attribute 'name'" },
         { "<set-method\n\n mode='x'>GET</set-method>", "3:2: attribute 'mode' of <set-method> is not known" },
-        { "<set-variable name='a' valeu='b' value='c'/>", "attribute 'valeu' of <set-variable> is not known: did you mean 'value'?" },
-        { "<set-header name='a'><vale>1</vale></set-header>", "element 'vale' of <set-header> is not known: did you mean 'value'?" },
-        { "<set-header name='a'><value x='1'>1</value></set-header>", "attribute 'x' of <value> is not known" },
-        { "<set-header name='a' exists-action='replace'/>", "'exists-action' is \"replace\": expected one of override, skip, append, delete" },
+        { "<set-variable name='a' valeu='b' value='c'/>",
+          "attribute 'valeu' of <set-variable> is not known: did you mean 'value'?" },
+        { "<set-header name='a'><vale>1</vale></set-header>",
+          "element 'vale' of <set-header> is not known: did you mean 'value'?" },
+        { "<set-header name='a'><value x='1'>1</value></set-header>",
+          "attribute 'x' of <value> is not known" },
+        { "<set-header name='a' exists-action='replace'/>",
+          "'exists-action' is \"replace\": expected one of override, skip, append, delete" },
         { "<set-header name='a b'/>", "not a header name" },
         { "<set-header name=''/>", "'name' must not be empty" },
         { "<set-status code='abc'/>", "1:38: 'code' is \"abc\": expected a whole number" },
         { "<set-status code='42'/>", "'code' is 42: expected 100 to 999" },
         { "<choose/>", "<choose> needs at least one <when>" },
         { "<choose><when>x</when></choose>", "<when> needs the attribute 'condition'" },
-        { "<choose><when condition='yes'/></choose>", "'condition' is \"yes\": expected true, false or an expression" },
-        { "<choose><when condition='true'/><otherwise/>\n<otherwise/></choose>", "2:1: <otherwise> may stand only once in <choose>" },
+        { "<choose><when condition='yes'/></choose>",
+          "'condition' is \"yes\": expected true, false or an expression" },
+        { "<choose><when condition='true'/><otherwise/>\n<otherwise/></choose>",
+          "2:1: <otherwise> may stand only once in <choose>" },
         { "<choose><if condition='true'/></choose>", "<choose> needs at least one <when>" },
-        { "<return-response><set-variable name='a' value='b'/></return-response>", "<set-variable> cannot stand in <return-response>" },
+        { "<return-response><set-variable name='a' value='b'/></return-response>",
+          "<set-variable> cannot stand in <return-response>" },
         { "<set-variable name='@(1)' value='b'/>", "'name' takes no expression" },
         { "<set-backend-service/>", "takes base-url or backend-id" },
         { "<set-backend-service base-url='http://a' backend-id='other'/>", "not both" },
@@ -69,12 +77,23 @@ static void test_expression_places(void **state)
         const char *text, *expected;
     } cases[] = {
         /* the unknown member of each is at the place given */
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(context.Nope)\"/></inbound></policies>", "2:41: expression of 'value'" },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"x\" + context.Nope)\"/></inbound></policies>", "2:47: " },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(&quot;x&quot; + context.Nope)\"/></inbound></policies>", "2:57: " },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"{{nv}}\" + context.Nope)\"/></inbound></policies>", "2:52: " },
-        { "<policies><inbound>\n<set-body>\n  @{ // a < b\n  return context.Nope;\n}</set-body></inbound></policies>", "4:18: " },
-        { "<policies><inbound>\n<set-variable name='a' value=\"@{ // a < b\r\n  return context.Nope;}\"/></inbound></policies>", "3:18: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(context.Nope)\"/></inbound></policies>",
+          "2:41: expression of 'value'" },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"x\" + "
+          "context.Nope)\"/></inbound></policies>",
+          "2:47: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(&quot;x&quot; + "
+          "context.Nope)\"/></inbound></policies>",
+          "2:57: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@(\"{{nv}}\" + "
+          "context.Nope)\"/></inbound></policies>",
+          "2:52: " },
+        { "<policies><inbound>\n<set-body>\n  @{ // a < b\n  return "
+          "context.Nope;\n}</set-body></inbound></policies>",
+          "4:18: " },
+        { "<policies><inbound>\n<set-variable name='a' value=\"@{ // a < b\r\n  return "
+          "context.Nope;}\"/></inbound></policies>",
+          "3:18: " },
     };
 
     rig_named_value("nv", "a much longer text than its name");
@@ -113,8 +132,10 @@ static void test_named_values(void **state)
 
 static void test_unknown_named_value(void **state)
 {
-    rig_refused_inbound("\n<set-variable name='a' value='b{{nope}}'/>", "2:32: named value 'nope' is not known");
-    rig_refused_inbound("\n<set-variable name='a' value='@(\"{{nope}}\")'/>", "2:34: named value 'nope' is not known");
+    rig_refused_inbound("\n<set-variable name='a' value='b{{nope}}'/>",
+                        "2:32: named value 'nope' is not known");
+    rig_refused_inbound("\n<set-variable name='a' value='@(\"{{nope}}\")'/>",
+                        "2:34: named value 'nope' is not known");
     rig_refused_inbound("\n<set-body>a\n{{nope}}</set-body>", "3:1: named value 'nope' is not known");
 }
 
@@ -171,8 +192,10 @@ static void test_faults_in_fragments(void **state)
 
 static void test_unbuilt_policy(void **state)
 {
-    rig_refused("<policies><outbound>\n<xsl-transform>\n<parameter name='a'>@(context.Nope)</parameter></xsl-transform>"
-                "</outbound></policies>", "2:1: policy 'xsl-transform' is not built yet");
+    rig_refused("<policies><outbound>\n<xsl-transform>\n<parameter "
+                "name='a'>@(context.Nope)</parameter></xsl-transform>"
+                "</outbound></policies>",
+                "2:1: policy 'xsl-transform' is not built yet");
     const struct policy_diagnostics *d = policy_compiler_diagnostics(rig.compiler);
     assert_int_equal(d->errors, 2);
     assert_int_equal(d->v[1].line, 3);
@@ -180,7 +203,8 @@ static void test_unbuilt_policy(void **state)
 
 static void test_skipped_policy(void **state)
 {
-    rig_inbound("<get-authorization-context provider-id='x'/><set-header name='A'><value>1</value></set-header>");
+    rig_inbound(
+        "<get-authorization-context provider-id='x'/><set-header name='A'><value>1</value></set-header>");
     rig_warned("policy 'get-authorization-context' does not run on a self-hosted gateway");
     rig_run();
     assert_field(&rig.rt.request, "A", "1");
@@ -221,7 +245,8 @@ static void test_path_and_id(void **state)
 {
     rig_inbound("<choose><when condition='false'/></choose>"
                 "<choose id='c'><when condition='false'/><when condition='true'>"
-                "<set-variable name='a' value='b'/><set-method id='here'>@(context.Variables[\"no\"].ToString())</set-method>"
+                "<set-variable name='a' value='b'/><set-method "
+                "id='here'>@(context.Variables[\"no\"].ToString())</set-method>"
                 "</when></choose>");
     rig_run();
     assert_slice(rig.rt.error.path, "choose[2]/when[2]/set-method");
@@ -233,7 +258,8 @@ static void test_path_and_id(void **state)
 
 static void test_path_of_a_condition(void **state)
 {
-    rig_inbound("<choose><when condition='false'/><when condition='@((bool)context.Variables[\"no\"])'/></choose>");
+    rig_inbound(
+        "<choose><when condition='false'/><when condition='@((bool)context.Variables[\"no\"])'/></choose>");
     rig_run();
     assert_slice(rig.rt.error.path, "choose/when[2]");
     assert_slice(rig.rt.error.source, "choose");
@@ -248,24 +274,27 @@ static void assert_check(const char *text, const char *expected)
 
     buf_init(&b, &rig.program);
     for (size_t i = 0; i < d->n; i++)
-        buf_printf(&b, "%u:%u: %s: %.*s\n", d->v[i].line, d->v[i].column, d->v[i].severity == POLICY_ERROR ? "error" : "warning",
-                   SLICE_ARG(d->v[i].message));
+        buf_printf(&b, "%u:%u: %s: %.*s\n", d->v[i].line, d->v[i].column,
+                   d->v[i].severity == POLICY_ERROR ? "error" : "warning", SLICE_ARG(d->v[i].message));
     assert_slice(buf_slice(&b), expected);
 }
 
 static void test_check(void **state)
 {
-    assert_check("<policies><inbound><base/><set-status code='{{code}}' reason='{{a}}'/>"
-                 "<include-fragment fragment-id='x'/><set-backend-service backend-id='y'/>"
-                 "<set-backend-service base-url='https://{{host}}/z'/><choose><when condition='{{c}}'/></choose>"
-                 "<set-variable name='v' value='@({{n}} == 1 || \"{{s}}\" == \"x\")'/></inbound></policies>", "");
+    assert_check(
+        "<policies><inbound><base/><set-status code='{{code}}' reason='{{a}}'/>"
+        "<include-fragment fragment-id='x'/><set-backend-service backend-id='y'/>"
+        "<set-backend-service base-url='https://{{host}}/z'/><choose><when condition='{{c}}'/></choose>"
+        "<set-variable name='v' value='@({{n}} == 1 || \"{{s}}\" == \"x\")'/></inbound></policies>",
+        "");
     assert_check("<fragment><set-method>GET</set-method><forward-request/></fragment>", "");
     assert_check("<inbound><base/></inbound><outbound><base/></outbound>", "");
     assert_check("<set-method>GET</set-method><set-variable name='a' value='b'/>", "");
     assert_check("<policies/><policies/>", "");
     assert_check("<set-status code='{code}'/>", "");
-    assert_check("<policies>\n<inbound><nope/></inbound><backend>\n<set-status code='x'/></backend></policies>",
-                 "2:10: error: policy 'nope' is not known\n3:19: error: 'code' is \"x\": expected a whole number\n");
+    assert_check(
+        "<policies>\n<inbound><nope/></inbound><backend>\n<set-status code='x'/></backend></policies>",
+        "2:10: error: policy 'nope' is not known\n3:19: error: 'code' is \"x\": expected a whole number\n");
     assert_check("<nope/>", "1:1: error: root element <nope>: expected <policies> or <fragment>\n");
 }
 

@@ -1,4 +1,5 @@
-/* policy/front: each quirk of real documents becomes well-formed XML with the same content, and places map back. */
+/* policy/front: each quirk of real documents becomes well-formed XML with the same content, and places map
+ * back. */
 #include "tests/unit/policy/rig.h"
 
 #include "platform/xml.h"
@@ -39,7 +40,8 @@ static void test_attributes(void **state)
         { "escaped", "<a x=\"@(f(&quot;b&quot;) &amp;&amp; 1 &lt; 2)\"/>", "@(f(\"b\") && 1 < 2)" },
         { "escaped bracket in a string", "<a x=\"@(f(&quot;)&quot;))\"/>", "@(f(\")\"))" },
         { "both", "<a x=\"@(f(\"b\") &amp;&amp; 1 &lt; 2)\"/>", "@(f(\"b\") && 1 < 2)" },
-        { "line ends stay", "<a x=\"@{ // no \"quote\n return \"y\";\r\n\t}\"/>", "@{ // no \"quote\n return \"y\";\n\t}" },
+        { "line ends stay", "<a x=\"@{ // no \"quote\n return \"y\";\r\n\t}\"/>",
+          "@{ // no \"quote\n return \"y\";\n\t}" },
         { "line ends stay without quotes", "<a x=\"@{ // c\n return 1; }\"/>", "@{ // c\n return 1; }" },
         { "white space before", "<a x=\" \n @(f(\"b\")) \"/>", "   @(f(\"b\")) " },
         { "single quotes", "<a x='@(f(\"b\"))'/>", "@(f(\"b\"))" },
@@ -90,7 +92,8 @@ static void test_texts(void **state)
 
 static void test_around_the_root(void **state)
 {
-    const struct xml_node *a = read_first("\xEF\xBB\xBF<!-- -- a -- -->\n<?xml version=\"1.0\" encoding=\"utf-16\"?>\n<a/>\n<b/> stray <c/>");
+    const struct xml_node *a = read_first(
+        "\xEF\xBB\xBF<!-- -- a -- -->\n<?xml version=\"1.0\" encoding=\"utf-16\"?>\n<a/>\n<b/> stray <c/>");
 
     assert_slice(a->name, "a");
     assert_slice(xml_next(a, NULL)->name, "b");
@@ -141,7 +144,8 @@ static void test_places(void **state)
     const struct xml_attr *x = xml_attr(a, "x");
 
     for (size_t i = 0; i < x->value.n; i++) {
-        size_t at = front_offset(&front, x->value_at + xml_locate(slice_skip(front.text, x->value_at), true, i));
+        size_t at =
+            front_offset(&front, x->value_at + xml_locate(slice_skip(front.text, x->value_at), true, i));
         assert_int_equal(source[at], x->value.p[i]);
     }
     const struct xml_node *t = a->children;
@@ -167,8 +171,8 @@ static void test_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        rig_test(test_attributes),     rig_test(test_texts),  rig_test(test_around_the_root), rig_test(test_refused),
-        rig_test(test_places),         rig_test(test_too_large),
+        rig_test(test_attributes), rig_test(test_texts),  rig_test(test_around_the_root),
+        rig_test(test_refused),    rig_test(test_places), rig_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,8 +69,16 @@ static void test_base_of_the_global_document(void **state)
 
 static void test_sections_in_order(void **state)
 {
-    rig_operation("<policies><inbound>" MARK("in") "</inbound><backend>" MARK("back") "<forward-request/></backend><outbound>"
-                  MARK("out") "</outbound><on-error>" MARK("err") "</on-error></policies>");
+    rig_operation("<policies><inbound>" MARK("in") "</inbound><backend>" MARK(
+        "back") "<forward-request/></backend><outbound>" MARK("out") "</outbound><on-error>" MARK("err") "</"
+                                                                                                         "on-"
+                                                                                                         "err"
+                                                                                                         "or>"
+                                                                                                         "</"
+                                                                                                         "pol"
+                                                                                                         "ici"
+                                                                                                         "es"
+                                                                                                         ">");
     rig.answer_fields = "Marks: backend";
     rig_run();
     assert_field(&rig.rt.request, "Marks", "in,back");
@@ -101,23 +109,32 @@ static void test_refused_bodies(void **state)
         size_t bytes;
     } cases[] = {
         { "authorization", "SubscriptionKeyNotFound",
-          "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API.",
-          "{ \"statusCode\": 401, \"message\": \"Access denied due to missing subscription key. Make sure to include subscription "
+          "Access denied due to missing subscription key. Make sure to include subscription key when making "
+          "requests to an API.",
+          "{ \"statusCode\": 401, \"message\": \"Access denied due to missing subscription key. Make sure to "
+          "include subscription "
           "key when making requests to an API.\" }",
           401, 152 },
         { "authorization", "SubscriptionKeyInvalid",
-          "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription.",
-          "{ \"statusCode\": 401, \"message\": \"Access denied due to invalid subscription key. Make sure to provide a valid key "
+          "Access denied due to invalid subscription key. Make sure to provide a valid key for an active "
+          "subscription.",
+          "{ \"statusCode\": 401, \"message\": \"Access denied due to invalid subscription key. Make sure to "
+          "provide a valid key "
           "for an active subscription.\" }",
           401, 143 },
-        { "configuration", "OperationNotFound", "Resource not found", "{ \"statusCode\": 404, \"message\": \"Resource not found\" }",
-          404, 54 },
+        { "configuration", "OperationNotFound", "Resource not found",
+          "{ \"statusCode\": 404, \"message\": \"Resource not found\" }", 404, 54 },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct rt_fault fault = {
-            .status = cases[i].status, .status_reason = "Access Denied", .reason = cases[i].reason, .message = SLICE("for LastError"),
-            .text = slice_from(cases[i].text), .header = SLICE("WWW-Authenticate"), .header_value = SLICE("Key x"),
+            .status = cases[i].status,
+            .status_reason = "Access Denied",
+            .reason = cases[i].reason,
+            .message = SLICE("for LastError"),
+            .text = slice_from(cases[i].text),
+            .header = SLICE("WWW-Authenticate"),
+            .header_value = SLICE("Key x"),
         };
         rig_request("GET", "/", "", NULL);
         policy_run_refused(&rig.rt, cases[i].source, &fault);
@@ -140,7 +157,9 @@ static void test_message_is_escaped(void **state)
 static void test_failure_jumps_to_on_error(void **state)
 {
     rig_global("<policies><on-error>" MARK("global") "</on-error></policies>");
-    rig_operation("<policies><inbound>" MARK("in") "</inbound><outbound>" MARK("out") "</outbound><on-error>" MARK("o1") "<base/>"
+    rig_operation(
+        "<policies><inbound>" MARK("in") "</inbound><outbound>" MARK("out") "</outbound><on-error>" MARK(
+            "o1") "<base/>"
                   "<set-status code='418' reason='Teapot'/>" MARK("o2") "</on-error></policies>");
     rig.status = 0;
     rig_run();
@@ -162,8 +181,10 @@ static void test_return_in_on_error(void **state)
 
 static void test_failure_in_on_error(void **state)
 {
-    rig_on_error(MARK("first") "<set-header name='A'><value>@(context.Variables[\"no\"].ToString())</value></set-header>"
-                 MARK("second"));
+    rig_on_error(
+        MARK("first") "<set-header "
+                      "name='A'><value>@(context.Variables[\"no\"].ToString())</value></set-header>" MARK(
+                          "second"));
     rig.status = 0;
     rig_run();
     assert_int_equal(rig.rt.response.status, 500);
@@ -185,8 +206,10 @@ static void test_failure_in_outbound_replaces_the_answer(void **state)
 
 static void test_last_error_in_expressions(void **state)
 {
-    rig_on_error("<set-header name='E'><value>@(context.LastError.Source + \"|\" + context.LastError.Reason + \"|\" + "
-                 "context.LastError.Section + \"|\" + context.LastError.Scope + \"|\" + context.Response.StatusCode)</value></set-header>");
+    rig_on_error(
+        "<set-header name='E'><value>@(context.LastError.Source + \"|\" + context.LastError.Reason + \"|\" + "
+        "context.LastError.Section + \"|\" + context.LastError.Scope + \"|\" + "
+        "context.Response.StatusCode)</value></set-header>");
     rig.status = 0;
     rig_run();
     assert_field(&rig.rt.response, "E", "forward-request|BackendConnectionFailure|backend|global|500");
@@ -255,7 +278,8 @@ static void test_context(void **state)
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct slice text = arena_printf(&rig.program, "<set-variable name='v' value='@(%s)'/>", cases[i].name);
+        struct slice text =
+            arena_printf(&rig.program, "<set-variable name='v' value='@(%s)'/>", cases[i].name);
         rig_request("POST", "/p/q?x=1&y=2", "X-A: 1\nX-A: 2", "the body");
         rig_parameter("a", "v w", false);
         rig_inbound(text.p);
@@ -282,7 +306,8 @@ static void test_nothing_for_anonymous_calls(void **state)
     rig.rt.product = NULL;
     rig.rt.subscription = NULL;
     rig.rt.user = NULL;
-    rig_inbound("<set-variable name='v' value='@((context.Product == null) + \"\" + (context.Subscription == null) + (context.User == null))'/>");
+    rig_inbound("<set-variable name='v' value='@((context.Product == null) + \"\" + (context.Subscription == "
+                "null) + (context.User == null))'/>");
     rig_run();
     assert_string_equal(rig_variable("v"), "TrueTrueTrue");
 }
@@ -301,9 +326,12 @@ static void test_websocket_skips(void **state)
 static void test_trace(void **state)
 {
     rig.rt.tracing = true;
-    rig_inbound("<set-variable name='a' value='b'/><choose><when condition='true'><set-method>PUT</set-method></when></choose>");
+    rig_inbound("<set-variable name='a' value='b'/><choose><when "
+                "condition='true'><set-method>PUT</set-method></when></choose>");
     rig_run();
-    assert_string_equal(rig.trace, "set-variable: a = b\nchoose: condition of when 1 is true\nset-method: PUT\nforward-request: 200\n");
+    assert_string_equal(
+        rig.trace,
+        "set-variable: a = b\nchoose: condition of when 1 is true\nset-method: PUT\nforward-request: 200\n");
 }
 
 static void test_list(void **state)

@@ -3,7 +3,9 @@
 
 /* ---- check-header ---- */
 
-#define CHECK "<check-header name='X-Key' failed-check-httpcode='401' failed-check-error-message='Not authorized' ignore-case='%s'>%s</check-header>"
+#define CHECK                                                                                             \
+    "<check-header name='X-Key' failed-check-httpcode='401' failed-check-error-message='Not authorized' " \
+    "ignore-case='%s'>%s</check-header>"
 
 static void test_check_header(void **state)
 {
@@ -34,15 +36,19 @@ static void test_check_header(void **state)
 
 static void test_check_header_failures(void **state)
 {
-    rig_inbound("<check-header name='X-Key' failed-check-httpcode='403' failed-check-error-message='No &quot;key&quot;'/>");
+    rig_inbound("<check-header name='X-Key' failed-check-httpcode='403' failed-check-error-message='No "
+                "&quot;key&quot;'/>");
     rig_run();
     assert_response(403, "{ \"statusCode\": 403, \"message\": \"No \\\"key\\\"\" }");
-    assert_last_error("check-header", "HeaderNotFound", "Header X-Key was not found in the request. Access denied.");
+    assert_last_error("check-header", "HeaderNotFound",
+                      "Header X-Key was not found in the request. Access denied.");
     rig_request("GET", "/", "X-Key: abc", NULL);
-    rig_inbound("<check-header name='X-Key' failed-check-httpcode='@(400 + 1)' failed-check-error-message='@(\"m\")'><value>d</value></check-header>");
+    rig_inbound("<check-header name='X-Key' failed-check-httpcode='@(400 + 1)' "
+                "failed-check-error-message='@(\"m\")'><value>d</value></check-header>");
     rig_run();
     assert_response(401, "{ \"statusCode\": 401, \"message\": \"m\" }");
-    assert_last_error("check-header", "HeaderValueNotAllowed", "Header X-Key value of abc is not allowed. Access denied.");
+    assert_last_error("check-header", "HeaderValueNotAllowed",
+                      "Header X-Key value of abc is not allowed. Access denied.");
 }
 
 /* ---- ip-filter ---- */
@@ -73,11 +79,13 @@ static void test_ip_filter(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         rig_request("GET", "/", "", NULL);
         rig.rt.client_ip = slice_from(cases[i].caller);
-        rig_inbound(arena_printf(&rig.program, "<ip-filter action='%s'>%s</ip-filter>", cases[i].action, cases[i].list).p);
+        rig_inbound(arena_printf(&rig.program, "<ip-filter action='%s'>%s</ip-filter>", cases[i].action,
+                                 cases[i].list)
+                        .p);
         rig_run();
         if (rig.rt.response.status != cases[i].status)
-            fail_msg("%s, %s %s: %d (%.*s)", cases[i].caller, cases[i].action, cases[i].list, rig.rt.response.status,
-                     SLICE_ARG(rig.rt.error.message));
+            fail_msg("%s, %s %s: %d (%.*s)", cases[i].caller, cases[i].action, cases[i].list,
+                     rig.rt.response.status, SLICE_ARG(rig.rt.error.message));
     }
 }
 
@@ -85,7 +93,9 @@ static void assert_ip_error(const char *caller, const char *action, const char *
 {
     rig_request("GET", "/", "", NULL);
     rig.rt.client_ip = slice_from(caller);
-    rig_inbound(arena_printf(&rig.program, "<ip-filter action='%s'><address>10.0.0.1</address></ip-filter>", action).p);
+    rig_inbound(
+        arena_printf(&rig.program, "<ip-filter action='%s'><address>10.0.0.1</address></ip-filter>", action)
+            .p);
     rig_run();
     assert_response(403, "{ \"statusCode\": 403, \"message\": \"Forbidden\" }");
     assert_last_error("ip-filter", reason, message);
@@ -93,28 +103,40 @@ static void assert_ip_error(const char *caller, const char *action, const char *
 
 static void test_ip_filter_errors(void **state)
 {
-    assert_ip_error("x", "allow", "FailedToParseCallerIP", "Failed to establish IP address for the caller. Access denied.");
-    assert_ip_error("10.0.0.2", "allow", "CallerIpNotAllowed", "Caller IP address 10.0.0.2 is not allowed. Access denied.");
+    assert_ip_error("x", "allow", "FailedToParseCallerIP",
+                    "Failed to establish IP address for the caller. Access denied.");
+    assert_ip_error("10.0.0.2", "allow", "CallerIpNotAllowed",
+                    "Caller IP address 10.0.0.2 is not allowed. Access denied.");
     assert_ip_error("10.0.0.1", "forbid", "CallerIpBlocked", "Caller IP address is blocked. Access denied.");
 }
 
 static void test_ip_filter_refused(void **state)
 {
     rig_refused_inbound("<ip-filter action='allow'/>", "needs an <address> or <address-range>");
-    rig_refused_inbound("<ip-filter action='maybe'><address>10.0.0.1</address></ip-filter>", "expected one of allow, forbid");
-    rig_refused_inbound("<ip-filter action='allow'><address>10.0.0.0/8</address></ip-filter>", "use <address-range");
-    rig_refused_inbound("<ip-filter action='allow'><address>10.0.0</address></ip-filter>", "is not an IP address");
-    rig_refused_inbound("<ip-filter action='allow'><address-range from='10.0.0.2' to='10.0.0.1'/></ip-filter>", "holds no address");
-    rig_refused_inbound("<ip-filter action='allow'><address-range from='10.0.0.2' to='::1'/></ip-filter>", "holds no address");
+    rig_refused_inbound("<ip-filter action='maybe'><address>10.0.0.1</address></ip-filter>",
+                        "expected one of allow, forbid");
+    rig_refused_inbound("<ip-filter action='allow'><address>10.0.0.0/8</address></ip-filter>",
+                        "use <address-range");
+    rig_refused_inbound("<ip-filter action='allow'><address>10.0.0</address></ip-filter>",
+                        "is not an IP address");
+    rig_refused_inbound(
+        "<ip-filter action='allow'><address-range from='10.0.0.2' to='10.0.0.1'/></ip-filter>",
+        "holds no address");
+    rig_refused_inbound("<ip-filter action='allow'><address-range from='10.0.0.2' to='::1'/></ip-filter>",
+                        "holds no address");
 }
 
 /* ---- cors ---- */
 
-#define CORS(attributes, methods)                                                                                          \
-    "<cors " attributes "><allowed-origins><origin>https://app.example/</origin><origin>http://b.example:80</origin>"      \
-    "</allowed-origins>" methods "<allowed-headers><header>content-type</header><header>X-A</header></allowed-headers>"    \
+#define CORS(attributes, methods)                                                                 \
+    "<cors " attributes                                                                           \
+    "><allowed-origins><origin>https://app.example/</origin><origin>http://b.example:80</origin>" \
+    "</allowed-origins>" methods                                                                  \
+    "<allowed-headers><header>content-type</header><header>X-A</header></allowed-headers>"        \
     "<expose-headers><header>X-Total</header><header>X-B</header></expose-headers></cors>"
-#define METHODS "<allowed-methods preflight-result-max-age='300'><method>GET</method><method>PUT</method></allowed-methods>"
+#define METHODS         \
+    "<allowed-methods " \
+    "preflight-result-max-age='300'><method>GET</method><method>PUT</method></allowed-methods>"
 
 static void request(const char *method, const char *fields)
 {
@@ -188,7 +210,8 @@ static void preflight(const char *fields)
 static void test_cors_preflight(void **state)
 {
     rig_inbound("<set-header name='A'><value>1</value></set-header>" CORS("", METHODS));
-    preflight("Origin: https://app.example\nAccess-Control-Request-Method: PUT\nAccess-Control-Request-Headers: x-a, Content-Type");
+    preflight("Origin: https://app.example\nAccess-Control-Request-Method: "
+              "PUT\nAccess-Control-Request-Headers: x-a, Content-Type");
     assert_response(200, "");
     assert_field(&rig.rt.response, "Access-Control-Allow-Origin", "https://app.example");
     assert_field(&rig.rt.response, "Access-Control-Allow-Methods", "GET,PUT");
@@ -204,7 +227,8 @@ static void test_cors_preflight_unmatched(void **state)
     static const char *const cases[] = {
         "Origin: https://evil.example\nAccess-Control-Request-Method: PUT",
         "Origin: https://app.example\nAccess-Control-Request-Method: DELETE",
-        "Origin: https://app.example\nAccess-Control-Request-Method: PUT\nAccess-Control-Request-Headers: X-A, X-Other",
+        "Origin: https://app.example\nAccess-Control-Request-Method: PUT\nAccess-Control-Request-Headers: "
+        "X-A, X-Other",
     };
 
     rig_inbound(CORS("", METHODS));
@@ -218,8 +242,10 @@ static void test_cors_preflight_unmatched(void **state)
 
 static void test_cors_preflight_defaults(void **state)
 {
-    rig_inbound("<cors><allowed-origins><origin>*</origin></allowed-origins><allowed-headers><header>*</header></allowed-headers></cors>");
-    preflight("Origin: https://x.example\nAccess-Control-Request-Method: POST\nAccess-Control-Request-Headers: X-Q,X-R");
+    rig_inbound("<cors><allowed-origins><origin>*</origin></allowed-origins><allowed-headers><header>*</"
+                "header></allowed-headers></cors>");
+    preflight("Origin: https://x.example\nAccess-Control-Request-Method: "
+              "POST\nAccess-Control-Request-Headers: X-Q,X-R");
     assert_field(&rig.rt.response, "Access-Control-Allow-Methods", "GET,POST");
     assert_field(&rig.rt.response, "Access-Control-Allow-Headers", "X-Q,X-R");
     assert_field(&rig.rt.response, "Access-Control-Max-Age", NULL);
@@ -230,7 +256,9 @@ static void test_cors_preflight_defaults(void **state)
 static void test_cors_of_an_outer_scope(void **state)
 {
     rig_global("<policies><inbound>" CORS("", METHODS) "</inbound></policies>");
-    rig_inbound("<cors terminate-unmatched-request='false'><allowed-origins><origin>https://in.example</origin></allowed-origins></cors><base/>");
+    rig_inbound("<cors "
+                "terminate-unmatched-request='false'><allowed-origins><origin>https://in.example</origin></"
+                "allowed-origins></cors><base/>");
     preflight("Origin: https://app.example\nAccess-Control-Request-Method: PUT");
     assert_field(&rig.rt.response, "Access-Control-Allow-Origin", "https://app.example");
     assert_true(policy_pipeline_has_cors(rig.rt.pipeline));

@@ -45,7 +45,8 @@ static void test_value_cache(void **state)
     rig.host.cache_put = cache_put;
     rig.host.cache_remove = cache_remove;
     cached.used = false;
-    run("<cache-lookup-value key='k' variable-name='v'/><set-variable name='has' value='@(context.Variables.ContainsKey(\"v\"))'/>");
+    run("<cache-lookup-value key='k' variable-name='v'/><set-variable name='has' "
+        "value='@(context.Variables.ContainsKey(\"v\"))'/>");
     assert_string_equal(rig_variable("has"), "False");
     run("<cache-lookup-value key='k' variable-name='v' default-value='@(1 + 1)'/>");
     assert_string_equal(rig_variable("v"), "2");
@@ -62,7 +63,8 @@ static void test_value_cache(void **state)
 
 static void test_without_a_cache(void **state)
 {
-    run("<cache-store-value key='k' value='1' duration='60'/><cache-lookup-value key='k' variable-name='v' default-value='d'/>"
+    run("<cache-store-value key='k' value='1' duration='60'/><cache-lookup-value key='k' variable-name='v' "
+        "default-value='d'/>"
         "<cache-remove-value key='k'/>");
     assert_string_equal(rig_variable("v"), "d");
 }
@@ -71,11 +73,13 @@ static void test_refused(void **state)
 {
     rig_refused_inbound("<cache-lookup-value key='k'/>", "needs the attribute 'variable-name'");
     rig_refused_inbound("<cache-store-value key='k' value='v'/>", "needs the attribute 'duration'");
-    rig_refused_inbound("<cache-remove-value key='k' caching-type='magic'/>", "expected one of prefer-external, internal, external");
+    rig_refused_inbound("<cache-remove-value key='k' caching-type='magic'/>",
+                        "expected one of prefer-external, internal, external");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { rig_test(test_value_cache), rig_test(test_without_a_cache), rig_test(test_refused) };
+    const struct CMUnitTest tests[] = { rig_test(test_value_cache), rig_test(test_without_a_cache),
+                                        rig_test(test_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

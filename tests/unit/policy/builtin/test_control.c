@@ -8,18 +8,27 @@
 static void test_choose(void **state)
 {
     static const struct rig_pair cases[] = {
-        { "<choose><when condition='true'>" MARK("1") "</when><when condition='true'>" MARK("2") "</when></choose>", "1" },
-        { "<choose><when condition='false'>" MARK("1") "</when><when condition='True'>" MARK("2") "</when></choose>", "2" },
-        { "<choose><when condition='false'>" MARK("1") "</when><otherwise>" MARK("o") "</otherwise></choose>", "o" },
+        { "<choose><when condition='true'>" MARK("1") "</when><when condition='true'>" MARK(
+              "2") "</when></choose>",
+          "1" },
+        { "<choose><when condition='false'>" MARK("1") "</when><when condition='True'>" MARK(
+              "2") "</when></choose>",
+          "2" },
+        { "<choose><when condition='false'>" MARK("1") "</when><otherwise>" MARK("o") "</otherwise></choose>",
+          "o" },
         { "<choose><when condition='false'>" MARK("1") "</when><otherwise/></choose>" MARK("x"), "x" },
         { "<choose><when condition='false'>" MARK("1") "</when></choose>" MARK("x"), "x" },
         { "<choose><when condition='@(1 < 2)'>" MARK("1") "</when></choose>", "1" },
         { "<choose><when condition='@(\"true\")'>" MARK("1") "</when></choose>", "1" },
-        { "<choose><when condition='@(context.Request.Method == \"GET\")'>" MARK("get") "</when><otherwise>" MARK("o")
-          "</otherwise></choose>", "get" },
-        { "<choose><when condition='true'><choose><when condition='false'/><otherwise>" MARK("in") "</otherwise></choose>"
-          MARK("out") "</when></choose>", "in,out" },
-        { "<choose><when condition='true'/><when condition='@(int.Parse(\"x\") == 1)'>" MARK("1") "</when></choose>" MARK("x"), "x" },
+        { "<choose><when condition='@(context.Request.Method == \"GET\")'>" MARK(
+              "get") "</when><otherwise>" MARK("o") "</otherwise></choose>",
+          "get" },
+        { "<choose><when condition='true'><choose><when condition='false'/><otherwise>" MARK(
+              "in") "</otherwise></choose>" MARK("out") "</when></choose>",
+          "in,out" },
+        { "<choose><when condition='true'/><when condition='@(int.Parse(\"x\") == 1)'>" MARK(
+              "1") "</when></choose>" MARK("x"),
+          "x" },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -28,7 +37,8 @@ static void test_choose(void **state)
         rig_run();
         const char *marks = rig_field(&rig.rt.request.fields, "Marks");
         if (!marks || strcmp(marks, cases[i].value) != 0)
-            fail_msg("%s gives \"%s\" (%.*s)", cases[i].name, marks ? marks : "", SLICE_ARG(rig.rt.error.message));
+            fail_msg("%s gives \"%s\" (%.*s)", cases[i].name, marks ? marks : "",
+                     SLICE_ARG(rig.rt.error.message));
     }
 }
 
@@ -48,10 +58,11 @@ static void test_choose_that_fails(void **state)
 
 static void test_return_response(void **state)
 {
-    rig_operation("<policies><inbound><set-header name='H'><value>req</value></set-header><return-response>"
-                  "<set-status code='401' reason='No'/><set-header name='A'><value>1</value></set-header>"
-                  "<set-header name='A' exists-action='append'><value>2</value></set-header><set-body>b</set-body>"
-                  "</return-response>" MARK("not run") "</inbound><outbound>" MARK("out") "</outbound></policies>");
+    rig_operation(
+        "<policies><inbound><set-header name='H'><value>req</value></set-header><return-response>"
+        "<set-status code='401' reason='No'/><set-header name='A'><value>1</value></set-header>"
+        "<set-header name='A' exists-action='append'><value>2</value></set-header><set-body>b</set-body>"
+        "</return-response>" MARK("not run") "</inbound><outbound>" MARK("out") "</outbound></policies>");
     rig_run();
     assert_response(401, "b");
     assert_slice(rig.rt.response.reason, "No");
@@ -73,7 +84,8 @@ static void test_return_response_empty(void **state)
 
 static void test_return_response_nested(void **state)
 {
-    rig_global("<policies><inbound><choose><when condition='true'><return-response><set-status code='403'/></return-response>"
+    rig_global("<policies><inbound><choose><when condition='true'><return-response><set-status "
+               "code='403'/></return-response>"
                "</when></choose></inbound></policies>");
     rig_inbound("<base/>" MARK("not run"));
     rig_run();
@@ -86,7 +98,8 @@ static void test_return_response_drops_the_backends(void **state)
     rig.answer_fields = "X-Backend: 1";
     rig.answer_body = "backend";
     rig_outbound("<return-response><set-status code='@(context.Response.StatusCode + 1)'/>"
-                 "<set-body>@(context.Response.Body.As<string>() + context.Response.Headers.GetValueOrDefault(\"X-Backend\"))</set-body>"
+                 "<set-body>@(context.Response.Body.As<string>() + "
+                 "context.Response.Headers.GetValueOrDefault(\"X-Backend\"))</set-body>"
                  "</return-response>");
     rig_run();
     assert_response(201, "backend1");
@@ -102,7 +115,8 @@ static void test_return_response_of_a_variable(void **state)
     kept->body = (struct rt_body){ RT_BODY_SLICE, SLICE("kept body") };
     assert_true(http_fields_add(&kept->fields, SLICE("K"), SLICE("1")));
     assert_true(rt_set_variable(&rig.rt, SLICE("r"), expr_value_from_message(&kept->expr, true)));
-    rig_inbound("<return-response response-variable-name='r'><set-header name='L'><value>2</value></set-header></return-response>");
+    rig_inbound("<return-response response-variable-name='r'><set-header "
+                "name='L'><value>2</value></set-header></return-response>");
     rig_run();
     assert_response(207, "kept body");
     assert_slice(rig.rt.response.reason, "Kept");
@@ -114,7 +128,8 @@ static void test_return_response_of_no_response(void **state)
 {
     rig_inbound("<set-variable name='r' value='x'/><return-response response-variable-name='r'/>");
     rig_run();
-    assert_last_error("return-response", "ExpressionValueEvaluationFailure", "Variable 'r' holds no response");
+    assert_last_error("return-response", "ExpressionValueEvaluationFailure",
+                      "Variable 'r' holds no response");
 }
 
 static void test_return_response_that_fails(void **state)
@@ -128,8 +143,9 @@ static void test_return_response_that_fails(void **state)
 
 /* ---- retry ---- */
 
-#define RETRY(attributes)                                                                                                  \
-    "<policies><backend><retry condition='@(context.Response.StatusCode >= 500)' " attributes "><forward-request/></retry>" \
+#define RETRY(attributes)                                                                     \
+    "<policies><backend><retry condition='@(context.Response.StatusCode >= 500)' " attributes \
+    "><forward-request/></retry>"                                                             \
     "</backend></policies>"
 
 static void run_retry(const char *document, int fail_times)
@@ -186,15 +202,18 @@ static void test_retry_waits(void **state)
 
 static void test_retry_ends(void **state)
 {
-    run_retry("<policies><inbound><retry condition='true' count='5' interval='1'>" MARK("r") "<return-response>"
-              "<set-status code='202'/></return-response></retry></inbound></policies>", 0);
+    run_retry("<policies><inbound><retry condition='true' count='5' interval='1'>" MARK(
+                  "r") "<return-response>"
+                       "<set-status code='202'/></return-response></retry></inbound></policies>",
+              0);
     assert_int_equal(rig.rt.response.status, 202);
     assert_field(&rig.rt.request, "Marks", "r");
     run_retry("<policies><inbound><retry condition='false' count='5' interval='1'>" MARK("r")
               "<set-body>@(int.Parse(\"x\").ToString())</set-body></retry></inbound></policies>", 0);
     assert_int_equal(rig.rt.response.status, 500);
     assert_last_error("set-body", "ExpressionValueEvaluationFailure", "");
-    rig_refused_inbound("<retry condition='true' count='51' interval='1'/>", "'count' is 51: expected 1 to 50");
+    rig_refused_inbound("<retry condition='true' count='51' interval='1'/>",
+                        "'count' is 51: expected 1 to 50");
     rig_refused_inbound("<retry count='1' interval='1'/>", "needs the attribute 'condition'");
 }
 
@@ -202,13 +221,13 @@ static void test_retry_ends(void **state)
 
 static void test_wait(void **state)
 {
-    rig_inbound("<wait><choose><when condition='true'>" MARK("1") "</when></choose><choose><when condition='true'>" MARK("2")
-                "</when></choose></wait>");
+    rig_inbound("<wait><choose><when condition='true'>" MARK(
+        "1") "</when></choose><choose><when condition='true'>" MARK("2") "</when></choose></wait>");
     rig_run();
     assert_field(&rig.rt.request, "Marks", "1,2");
     rig_request("GET", "/", "", NULL);
-    rig_inbound("<wait for='any'><choose><when condition='true'>" MARK("1") "</when></choose><choose><when condition='true'>" MARK("2")
-                "</when></choose></wait>");
+    rig_inbound("<wait for='any'><choose><when condition='true'>" MARK(
+        "1") "</when></choose><choose><when condition='true'>" MARK("2") "</when></choose></wait>");
     rig_run();
     assert_field(&rig.rt.request, "Marks", "1");
     rig_refused_inbound("<wait><set-method>GET</set-method></wait>", "<set-method> cannot stand in <wait>");
@@ -219,7 +238,8 @@ static void test_wait(void **state)
 static void test_mock_response(void **state)
 {
     static const struct fact_sample samples[] = {
-        { SLICE_INIT("application/xml"), SLICE_INIT("<a/>") }, { SLICE_INIT("application/json"), SLICE_INIT("{\"a\":1}") },
+        { SLICE_INIT("application/xml"), SLICE_INIT("<a/>") },
+        { SLICE_INIT("application/json"), SLICE_INIT("{\"a\":1}") },
     };
     static const struct fact_response responses[] = { { 201, NULL, 0 }, { 200, samples, 2 } };
     static const struct {
@@ -254,10 +274,12 @@ static void test_mock_response(void **state)
 static void test_trace_policy(void **state)
 {
     rig_inbound("<trace source='here' severity='information'><message>@(\"text \" + 1)</message>"
-                "<metadata name='a' value='1'/><metadata name='b' value='@(2)'/></trace><trace source='old'>plain</trace>");
+                "<metadata name='a' value='1'/><metadata name='b' value='@(2)'/></trace><trace "
+                "source='old'>plain</trace>");
     rig_run();
     assert_string_equal(rig.trace, "here: text 1, a: 1, b: 2\nold: plain\n");
-    rig_refused_inbound("<trace severity='loud' source='a'><message>x</message></trace>", "expected one of verbose, information, error");
+    rig_refused_inbound("<trace severity='loud' source='a'><message>x</message></trace>",
+                        "expected one of verbose, information, error");
 }
 
 int main(void)

@@ -12,8 +12,10 @@ static int call(void)
 
 static void test_rate_limit_by_key(void **state)
 {
-    rig_inbound("<rate-limit-by-key calls='2' renewal-period='60' counter-key='k' remaining-calls-header-name='Left' "
-                "total-calls-header-name='Total' remaining-calls-variable-name='left' retry-after-variable-name='wait'/>");
+    rig_inbound(
+        "<rate-limit-by-key calls='2' renewal-period='60' counter-key='k' remaining-calls-header-name='Left' "
+        "total-calls-header-name='Total' remaining-calls-variable-name='left' "
+        "retry-after-variable-name='wait'/>");
     assert_int_equal(call(), 200);
     assert_field(&rig.rt.response, "Left", "1");
     assert_field(&rig.rt.response, "Total", "2");
@@ -21,7 +23,8 @@ static void test_rate_limit_by_key(void **state)
     assert_int_equal(call(), 200);
     assert_field(&rig.rt.response, "Left", "0");
     assert_int_equal(call(), 429);
-    assert_response(429, "{ \"statusCode\": 429, \"message\": \"Rate limit is exceeded. Try again in 57 seconds.\" }");
+    assert_response(
+        429, "{ \"statusCode\": 429, \"message\": \"Rate limit is exceeded. Try again in 57 seconds.\" }");
     assert_field(&rig.rt.response, "Retry-After", "57");
     assert_field(&rig.rt.response, "Total", "2");
     assert_field(&rig.rt.response, "Left", NULL);
@@ -32,7 +35,8 @@ static void test_rate_limit_by_key(void **state)
 
 static void test_rate_limit_body_size(void **state)
 {
-    rig_inbound("<rate-limit-by-key calls='0' renewal-period='60' counter-key='k' retry-after-header-name='X-Wait'/>");
+    rig_inbound("<rate-limit-by-key calls='0' renewal-period='60' counter-key='k' "
+                "retry-after-header-name='X-Wait'/>");
     call();
     assert_int_equal(rig.rt.response.body.data.n, 84); /* policies.md, appendix A 1 */
     assert_field(&rig.rt.response, "X-Wait", "57");
@@ -102,12 +106,14 @@ static void test_rate_limit_long_period(void **state)
 
 static void test_rate_limit(void **state)
 {
-    rig_product("<policies><inbound><rate-limit calls='2' renewal-period='60' remaining-calls-variable-name='left'/></inbound></policies>");
+    rig_product("<policies><inbound><rate-limit calls='2' renewal-period='60' "
+                "remaining-calls-variable-name='left'/></inbound></policies>");
     assert_int_equal(call(), 200);
     assert_string_equal(rig_variable("left"), "1");
     assert_int_equal(call(), 200);
     assert_int_equal(call(), 429);
-    assert_response(429, "{ \"statusCode\": 429, \"message\": \"Rate limit is exceeded. Try again in 57 seconds.\" }");
+    assert_response(
+        429, "{ \"statusCode\": 429, \"message\": \"Rate limit is exceeded. Try again in 57 seconds.\" }");
     assert_last_error("rate-limit", "RateLimitExceeded", "Rate limit is exceeded");
     assert_slice(rig.rt.error.scope, "product");
     rig.subscription.id = SLICE("sub-2");
@@ -129,9 +135,11 @@ static void test_rate_limit_without_a_subscription(void **state)
 
 static void test_rate_limit_of_apis_and_operations(void **state)
 {
-    rig_product("<policies><inbound><rate-limit calls='10' renewal-period='60' remaining-calls-header-name='Left'>"
-                "<api id='api-1' calls='3' renewal-period='60'><operation name='Op One' calls='1' renewal-period='60'/></api>"
-                "<api name='Other' calls='0' renewal-period='60'/></rate-limit></inbound></policies>");
+    rig_product(
+        "<policies><inbound><rate-limit calls='10' renewal-period='60' remaining-calls-header-name='Left'>"
+        "<api id='api-1' calls='3' renewal-period='60'><operation name='Op One' calls='1' "
+        "renewal-period='60'/></api>"
+        "<api name='Other' calls='0' renewal-period='60'/></rate-limit></inbound></policies>");
     assert_int_equal(call(), 200);
     assert_field(&rig.rt.response, "Left", "0");
     assert_int_equal(call(), 429);
@@ -150,8 +158,9 @@ static void test_rate_limit_of_apis_and_operations(void **state)
 static void test_rate_limit_refused(void **state)
 {
     rig_refused_inbound("<rate-limit calls='1'/>", "needs the attribute 'renewal-period'");
-    rig_refused_inbound("<rate-limit calls='1' renewal-period='1'><api calls='1' renewal-period='1'/></rate-limit>",
-                        "<api> needs the attribute 'id' or 'name'");
+    rig_refused_inbound(
+        "<rate-limit calls='1' renewal-period='1'><api calls='1' renewal-period='1'/></rate-limit>",
+        "<api> needs the attribute 'id' or 'name'");
     rig_refused_inbound("<rate-limit calls='@(1)' renewal-period='1'/>", "'calls' takes no expression");
 }
 
@@ -163,10 +172,12 @@ static void test_quota(void **state)
     assert_int_equal(call(), 200);
     assert_int_equal(call(), 200);
     assert_int_equal(call(), 403);
-    assert_response(403, "{ \"statusCode\": 403, \"message\": \"Out of call volume quota. Quota will be replenished in 00:26:44.\" }");
+    assert_response(403, "{ \"statusCode\": 403, \"message\": \"Out of call volume quota. Quota will be "
+                         "replenished in 00:26:44.\" }");
     assert_field(&rig.rt.response, "Retry-After", "1604");
     assert_slice(rig.rt.response.reason, "Quota Exceeded");
-    assert_last_error("quota", "QuotaExceeded", "Out of call volume quota. Quota will be replenished in 00:26:44.");
+    assert_last_error("quota", "QuotaExceeded",
+                      "Out of call volume quota. Quota will be replenished in 00:26:44.");
     rig.wall_ns += UINT64_C(1604) * 1000000000;
     assert_int_equal(call(), 200);
 }
@@ -198,9 +209,12 @@ static void test_quota_refused(void **state)
 {
     rig_refused_inbound("<quota renewal-period='60'/>", "<quota> needs calls or bandwidth");
     rig_refused_inbound("<quota calls='1'/>", "needs the attribute 'renewal-period'");
-    rig_refused_inbound("<quota calls='1' renewal-period='soon'/>", "expected seconds, or a duration such as P1D");
-    rig_refused_inbound("<quota-by-key calls='1' renewal-period='60' counter-key='k'/>", "expected 0, or 300 to");
-    rig_refused_inbound("<quota-by-key calls='1' renewal-period='300' counter-key='k' first-period-start='2022-13-01T00:00:00Z'/>",
+    rig_refused_inbound("<quota calls='1' renewal-period='soon'/>",
+                        "expected seconds, or a duration such as P1D");
+    rig_refused_inbound("<quota-by-key calls='1' renewal-period='60' counter-key='k'/>",
+                        "expected 0, or 300 to");
+    rig_refused_inbound("<quota-by-key calls='1' renewal-period='300' counter-key='k' "
+                        "first-period-start='2022-13-01T00:00:00Z'/>",
                         "expected yyyy-MM-ddTHH:mm:ssZ");
 }
 
@@ -212,7 +226,8 @@ static void test_quota_by_key(void **state)
     rig_inbound("<quota-by-key calls='1' renewal-period='600' counter-key='@(context.Request.IpAddress)'/>");
     assert_int_equal(call(), 200);
     assert_int_equal(call(), 403);
-    assert_response(403, "{ \"statusCode\": 403, \"message\": \"Out of call volume quota. Quota will be replenished in 00:08:24.\" }");
+    assert_response(403, "{ \"statusCode\": 403, \"message\": \"Out of call volume quota. Quota will be "
+                         "replenished in 00:08:24.\" }");
     assert_int_equal(rig.rt.response.body.data.n, 100);
     assert_field(&rig.rt.response, "Retry-After", "504");
     assert_last_error("quota-by-key", "QuotaExceeded", "Out of call volume quota.");
@@ -220,7 +235,8 @@ static void test_quota_by_key(void **state)
 
 static void test_quota_by_key_start(void **state)
 {
-    rig_inbound("<quota-by-key calls='0' renewal-period='3600' counter-key='k' first-period-start='2022-01-21T02:00:16Z'/>");
+    rig_inbound("<quota-by-key calls='0' renewal-period='3600' counter-key='k' "
+                "first-period-start='2022-01-21T02:00:16Z'/>");
     assert_int_equal(call(), 403);
     assert_field(&rig.rt.response, "Retry-After", "420");
 }
@@ -251,7 +267,8 @@ static void test_quota_by_key_counts_by_response(void **state)
 
 static void test_limit_concurrency(void **state)
 {
-    rig_inbound("<limit-concurrency key='@(\"k\")' max-count='1'><set-variable name='in' value='yes'/></limit-concurrency>");
+    rig_inbound("<limit-concurrency key='@(\"k\")' max-count='1'><set-variable name='in' "
+                "value='yes'/></limit-concurrency>");
     assert_int_equal(call(), 200);
     assert_string_equal(rig_variable("in"), "yes");
     assert_int_equal(rig.counters[0].inside, 0);
@@ -264,10 +281,13 @@ static void test_limit_concurrency(void **state)
 
 static void test_limit_concurrency_gives_back(void **state)
 {
-    static const char *const ends[] = { "<return-response/>", "<set-body>@(int.Parse(\"x\").ToString())</set-body>", "" };
+    static const char *const ends[] = { "<return-response/>",
+                                        "<set-body>@(int.Parse(\"x\").ToString())</set-body>", "" };
 
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        rig_inbound(arena_printf(&rig.program, "<limit-concurrency key='k' max-count='1'>%s</limit-concurrency>", ends[i]).p);
+        rig_inbound(arena_printf(&rig.program,
+                                 "<limit-concurrency key='k' max-count='1'>%s</limit-concurrency>", ends[i])
+                        .p);
         call();
         assert_int_equal(rig.counters[0].inside, 0);
     }

@@ -1,5 +1,5 @@
-/* The policies that change messages: set-header, set-query-parameter, set-status, set-method, set-body, set-variable,
- * find-and-replace, redirect-content-urls, jsonp. */
+/* The policies that change messages: set-header, set-query-parameter, set-status, set-method, set-body,
+ * set-variable, find-and-replace, redirect-content-urls, jsonp. */
 #include "tests/unit/policy/rig.h"
 
 #include "platform/base/hash.h"
@@ -12,13 +12,19 @@ static void test_set_header(void **state)
         const char *before, *statement, *name, *after;
     } cases[] = {
         { "A: 1", "<set-header name='a'><value>2</value></set-header>", "A", "2" },
-        { "A: 1\nA: 3", "<set-header name='A' exists-action='override'><value>2</value></set-header>", "A", "2" },
+        { "A: 1\nA: 3", "<set-header name='A' exists-action='override'><value>2</value></set-header>", "A",
+          "2" },
         { "", "<set-header name='A'><value>1</value><value>2</value></set-header>", "A", "1,2" },
-        { "", "<set-header name='Set-Cookie'><value>1</value><value>2</value></set-header>", "Set-Cookie", "1|2" },
-        { "Set-Cookie: 0", "<set-header name='Set-Cookie'><value>1</value><value>2</value></set-header>", "Set-Cookie", "1|2" },
-        { "Set-Cookie: 0", "<set-header name='Set-Cookie' exists-action='append'><value>1</value></set-header>", "Set-Cookie", "0|1" },
+        { "", "<set-header name='Set-Cookie'><value>1</value><value>2</value></set-header>", "Set-Cookie",
+          "1|2" },
+        { "Set-Cookie: 0", "<set-header name='Set-Cookie'><value>1</value><value>2</value></set-header>",
+          "Set-Cookie", "1|2" },
+        { "Set-Cookie: 0",
+          "<set-header name='Set-Cookie' exists-action='append'><value>1</value></set-header>", "Set-Cookie",
+          "0|1" },
         { "Set-Cookie: 0", "<set-header name='Set-Cookie'><value>1</value></set-header>", "Set-Cookie", "1" },
-        { "A: 1", "<set-header name='A' exists-action='append'><value>2</value><value>3</value></set-header>", "A", "1,2,3" },
+        { "A: 1", "<set-header name='A' exists-action='append'><value>2</value><value>3</value></set-header>",
+          "A", "1,2,3" },
         { "", "<set-header name='A' exists-action='append'><value>2</value></set-header>", "A", "2" },
         { "A: 1", "<set-header name='A' exists-action='skip'><value>2</value></set-header>", "A", "1" },
         { "", "<set-header name='A' exists-action='skip'><value>2</value></set-header>", "A", "2" },
@@ -29,9 +35,12 @@ static void test_set_header(void **state)
         { "A: 1", "<set-header name='A'><value>@((string)null)</value></set-header>", "A", NULL },
         { "", "<set-header name='A'><value>@(\"x\" + 1)</value></set-header>", "A", "x1" },
         { "", "<set-header name='@(\"A\" + \"B\")'><value>1</value></set-header>", "AB", "1" },
-        { "A: 1", "<set-header name='A' exists-action='@(\"app\" + \"end\")'><value>2</value></set-header>", "A", "1,2" },
-        { "Content-Length: 5", "<set-header name='content-length'><value>9</value></set-header>", "Content-Length", "5" },
-        { "Transfer-Encoding: chunked", "<set-header name='Transfer-Encoding' exists-action='delete'/>", "Transfer-Encoding", "chunked" },
+        { "A: 1", "<set-header name='A' exists-action='@(\"app\" + \"end\")'><value>2</value></set-header>",
+          "A", "1,2" },
+        { "Content-Length: 5", "<set-header name='content-length'><value>9</value></set-header>",
+          "Content-Length", "5" },
+        { "Transfer-Encoding: chunked", "<set-header name='Transfer-Encoding' exists-action='delete'/>",
+          "Transfer-Encoding", "chunked" },
         { "", "<set-header name='Connection'><value>close</value></set-header>", "Connection", NULL },
         { "", "<set-header name='Keep-Alive'><value>1</value></set-header>", "Keep-Alive", NULL },
     };
@@ -50,7 +59,8 @@ static void test_set_header(void **state)
 static void test_set_header_on_the_response(void **state)
 {
     rig.answer_fields = "Server: x\nA: 1";
-    rig_outbound("<set-header name='Server' exists-action='delete'/><set-header name='A' exists-action='append'><value>2</value></set-header>");
+    rig_outbound("<set-header name='Server' exists-action='delete'/><set-header name='A' "
+                 "exists-action='append'><value>2</value></set-header>");
     rig_run();
     assert_field(&rig.rt.response, "Server", NULL);
     assert_field(&rig.rt.response, "A", "1,2");
@@ -100,14 +110,21 @@ static void test_set_query_parameter(void **state)
     } cases[] = {
         { "", "<set-query-parameter name='a'><value>1</value></set-query-parameter>", "a=1" },
         { "a=0&b=2", "<set-query-parameter name='A'><value>1</value></set-query-parameter>", "b=2&A=1" },
-        { "a=0&a=9", "<set-query-parameter name='a'><value>1</value><value>2</value></set-query-parameter>", "a=1&a=2" },
-        { "a=0", "<set-query-parameter name='a' exists-action='append'><value>1</value></set-query-parameter>", "a=0&a=1" },
-        { "a=0", "<set-query-parameter name='a' exists-action='skip'><value>1</value></set-query-parameter>", "a=0" },
-        { "b", "<set-query-parameter name='a' exists-action='skip'><value>1</value></set-query-parameter>", "b&a=1" },
+        { "a=0&a=9", "<set-query-parameter name='a'><value>1</value><value>2</value></set-query-parameter>",
+          "a=1&a=2" },
+        { "a=0",
+          "<set-query-parameter name='a' exists-action='append'><value>1</value></set-query-parameter>",
+          "a=0&a=1" },
+        { "a=0", "<set-query-parameter name='a' exists-action='skip'><value>1</value></set-query-parameter>",
+          "a=0" },
+        { "b", "<set-query-parameter name='a' exists-action='skip'><value>1</value></set-query-parameter>",
+          "b&a=1" },
         { "%61=0&b=2&a", "<set-query-parameter name='a' exists-action='delete'/>", "b=2" },
         { "a=0", "<set-query-parameter name='a' exists-action='delete'/>", "" },
-        { "", "<set-query-parameter name='a b'><value>c&amp;d=e \xC3\xA9</value></set-query-parameter>", "a%20b=c%26d%3De%20%C3%A9" },
-        { "x=1", "<set-query-parameter name='@(\"n\")'><value>@(1 + 1)</value></set-query-parameter>", "x=1&n=2" },
+        { "", "<set-query-parameter name='a b'><value>c&amp;d=e \xC3\xA9</value></set-query-parameter>",
+          "a%20b=c%26d%3De%20%C3%A9" },
+        { "x=1", "<set-query-parameter name='@(\"n\")'><value>@(1 + 1)</value></set-query-parameter>",
+          "x=1&n=2" },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -115,7 +132,8 @@ static void test_set_query_parameter(void **state)
         rig_inbound(cases[i].statement);
         rig_run();
         if (!slice_eq(rig.rt.request.url.query, slice_from(cases[i].after)))
-            fail_msg("%s on \"%s\" gives \"%.*s\"", cases[i].statement, cases[i].query, SLICE_ARG(rig.rt.request.url.query));
+            fail_msg("%s on \"%s\" gives \"%.*s\"", cases[i].statement, cases[i].query,
+                     SLICE_ARG(rig.rt.request.url.query));
     }
 }
 
@@ -196,7 +214,8 @@ static void test_set_body(void **state)
         rig_run();
         if (strcmp(rig.sent_body, cases[i].value) != 0)
             fail_msg("%s gives \"%s\" (%.*s)", cases[i].name, rig.sent_body, SLICE_ARG(rig.rt.error.message));
-        assert_field(&rig.rt.request, "Content-Length", arena_printf(&rig.program, "%zu", strlen(cases[i].value)).p);
+        assert_field(&rig.rt.request, "Content-Length",
+                     arena_printf(&rig.program, "%zu", strlen(cases[i].value)).p);
         assert_field(&rig.rt.request, "Content-Type", "text/plain");
     }
 }
@@ -227,9 +246,13 @@ static void test_set_variable(void **state)
         { "<set-variable name='v' value=''/>", "" },
         { "<set-variable name='v' value='true'/>", "true" },
         { "<set-variable name='v' value='@(1 + 2)'/>", "3" },
-        { "<set-variable name='w' value='@(5)'/><set-variable name='v' value='@((int)context.Variables[\"w\"] + 1)'/>", "6" },
+        { "<set-variable name='w' value='@(5)'/><set-variable name='v' "
+          "value='@((int)context.Variables[\"w\"] + 1)'/>",
+          "6" },
         { "<set-variable name='v' value='1'/><set-variable name='v' value='2'/>", "2" },
-        { "<set-variable name='V' value='1'/><set-variable name='v' value='@(context.Variables.ContainsKey(\"v\"))'/>", "False" },
+        { "<set-variable name='V' value='1'/><set-variable name='v' "
+          "value='@(context.Variables.ContainsKey(\"v\"))'/>",
+          "False" },
         { "<set-variable name='v' value='@((string)null)'/>", "(none)" },
     };
 
@@ -238,7 +261,8 @@ static void test_set_variable(void **state)
         rig_inbound(cases[i].name);
         rig_run();
         if (strcmp(rig_variable("v"), cases[i].value) != 0)
-            fail_msg("%s gives \"%s\" (%.*s)", cases[i].name, rig_variable("v"), SLICE_ARG(rig.rt.error.message));
+            fail_msg("%s gives \"%s\" (%.*s)", cases[i].name, rig_variable("v"),
+                     SLICE_ARG(rig.rt.error.message));
     }
 }
 
@@ -250,7 +274,8 @@ static void test_many_variables(void **state)
 
     for (int i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "v%d", i);
-        assert_true(rt_set_variable(&rig.rt, arena_copy(&rig.request, slice_from(name)), expr_value_from_int(i)));
+        assert_true(
+            rt_set_variable(&rig.rt, arena_copy(&rig.request, slice_from(name)), expr_value_from_int(i)));
     }
     assert_true(rt_variable(&rig.rt, SLICE("v57"), &value));
     assert_true(expr_value_int(value, &n));
@@ -265,7 +290,8 @@ static void test_find_and_replace(void **state)
     rig_request("POST", "/", "Content-Length: 5", "aXbXa");
     rig.answer_body = "one two one";
     rig_operation("<policies><inbound><find-and-replace from='X' to='-'/></inbound><outbound>"
-                  "<find-and-replace from='one' to='@(1 + 1)'/><find-and-replace from='absent' to='x'/></outbound></policies>");
+                  "<find-and-replace from='one' to='@(1 + 1)'/><find-and-replace from='absent' "
+                  "to='x'/></outbound></policies>");
     rig_run();
     assert_string_equal(rig.sent_body, "a-b-a");
     assert_response(200, "2 two 2");
@@ -280,7 +306,8 @@ static void test_redirect_content_urls(void **state)
 {
     rig_request("POST", "/", "", "see http://gateway.example/one/x");
     rig.answer_body = "see https://backend.example/base/x";
-    rig_operation("<policies><inbound><redirect-content-urls/></inbound><outbound><redirect-content-urls/></outbound></policies>");
+    rig_operation("<policies><inbound><redirect-content-urls/></inbound><outbound><redirect-content-urls/></"
+                  "outbound></policies>");
     rig_run();
     assert_string_equal(rig.sent_body, "see https://backend.example/base/x");
     assert_response(200, "see http://gateway.example/one/x");
@@ -299,7 +326,9 @@ static void test_jsonp(void **state)
         { "/?CB=a.b%24_1", 200, "a.b$_1({});" },
         { "/?x=1", 200, "{}" },
         { "/?cb=", 200, "{}" },
-        { "/?cb=1f", 400, "{ \"statusCode\": 400, \"message\": \"Value of callback parameter cb is not a valid JavaScript identifier.\" }" },
+        { "/?cb=1f", 400,
+          "{ \"statusCode\": 400, \"message\": \"Value of callback parameter cb is not a valid JavaScript "
+          "identifier.\" }" },
         { "/?cb=a.", 400, NULL },
         { "/?cb=f%28x", 400, NULL },
     };

@@ -9,15 +9,18 @@ static void test_set_backend_service(void **state)
         { "<set-backend-service base-url='https://new.example/x/'/>", "https://new.example/x/p?q=1" },
         { "<set-backend-service base-url='http://new.example'/>", "http://new.example/p?q=1" },
         { "<set-backend-service backend-id='other'/>", "http://other.example/o/p?q=1" },
-        { "<set-backend-service id='any' base-url='@(\"http://\" + \"c.example/d\")'/>", "http://c.example/d/p?q=1" },
+        { "<set-backend-service id='any' base-url='@(\"http://\" + \"c.example/d\")'/>",
+          "http://c.example/d/p?q=1" },
         { "<set-backend-service backend-id='@(\"oth\" + \"er\")'/>", "http://other.example/o/p?q=1" },
         { "<set-backend-service backend-id='dapr' dapr-app-id='app' dapr-method='m/n' dapr-namespace='ns'/>",
           "http://localhost:3500/v1.0/invoke/app.ns/method/m/n?q=1" },
         { "<set-backend-service backend-id='dapr' dapr-app-id='app' dapr-method='m'/>",
           "http://localhost:3500/v1.0/invoke/app/method/m?q=1" },
-        { "<set-backend-service base-url='http://a.example'/><set-backend-service base-url='http://b.example'/>",
+        { "<set-backend-service base-url='http://a.example'/><set-backend-service "
+          "base-url='http://b.example'/>",
           "http://b.example/p?q=1" },
-        { "<set-backend-service backend-id='other'/><set-backend-service base-url='http://b.example'/>", "http://b.example/p?q=1" },
+        { "<set-backend-service backend-id='other'/><set-backend-service base-url='http://b.example'/>",
+          "http://b.example/p?q=1" },
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -36,7 +39,8 @@ static void test_backend_id_of_an_outer_scope_stays(void **state)
     rig_run();
     assert_string_equal(rig.sent_url, "http://other.example/o/");
     rig_request("GET", "/", "", NULL);
-    rig_global("<policies><inbound><set-backend-service base-url='http://outer.example'/></inbound></policies>");
+    rig_global(
+        "<policies><inbound><set-backend-service base-url='http://outer.example'/></inbound></policies>");
     rig_run();
     assert_string_equal(rig.sent_url, "http://inner.example/");
 }
@@ -56,7 +60,8 @@ static void test_backend_not_found(void **state)
 static void test_url_in_expressions(void **state)
 {
     rig_request("GET", "/p", "", NULL);
-    rig_inbound("<set-backend-service base-url='http://new.example/x'/><set-variable name='u' value='@(context.Request.Url.Host + "
+    rig_inbound("<set-backend-service base-url='http://new.example/x'/><set-variable name='u' "
+                "value='@(context.Request.Url.Host + "
                 "context.Request.Url.Path + context.Request.OriginalUrl.Host)'/>");
     rig_run();
     assert_string_equal(rig_variable("u"), "new.example/x/pgateway.example");
@@ -80,8 +85,11 @@ static void test_rewrite_uri(void **state)
         { "/get", "<rewrite-uri template='no/slash'/>", "/no/slash" },
         { "/get", "<rewrite-uri template=''/>", "/" },
         { "/get?subscription-key=k", "<rewrite-uri template='/x'/>", "/x?subscription-key=k" },
-        { "/get?c=d", "<rewrite-uri template='@(\"/e/\" + context.Request.MatchedParameters[\"id\"] + \"/{ID}\")'/>", "/e/i d/i%20d?c=d" },
-        { "/get?b=1", "<rewrite-uri template='/first'/><rewrite-uri template='/second?c=2'/>", "/second?c=2&b=1" },
+        { "/get?c=d",
+          "<rewrite-uri template='@(\"/e/\" + context.Request.MatchedParameters[\"id\"] + \"/{ID}\")'/>",
+          "/e/i d/i%20d?c=d" },
+        { "/get?b=1", "<rewrite-uri template='/first'/><rewrite-uri template='/second?c=2'/>",
+          "/second?c=2&b=1" },
         { "/get", "<rewrite-uri template='/{rest}'/>", "/r/s" },
         { "/get", "<rewrite-uri template='/{*rest}'/>", "/r/s" },
         { "/get?flag&&x=", "<rewrite-uri template='/f'/>", "/f?flag&x=" },
@@ -101,7 +109,8 @@ static void test_rewrite_uri(void **state)
         rig_run();
         const char *sent = rig.sent_url + strlen("https://backend.example/base");
         if (strcmp(sent, cases[i].sent) != 0)
-            fail_msg("%s on %s gives %s (%.*s)", cases[i].statement, cases[i].target, sent, SLICE_ARG(rig.rt.error.message));
+            fail_msg("%s on %s gives %s (%.*s)", cases[i].statement, cases[i].target, sent,
+                     SLICE_ARG(rig.rt.error.message));
     }
 }
 
@@ -131,8 +140,9 @@ static void test_forward_request_options(void **state)
     assert_false(rig.options.buffer_request);
     assert_false(rig.options.follow_redirects);
     assert_int_equal(rig.options.http_version, RT_HTTP_1);
-    run_backend("<forward-request timeout='20' continue-timeout='3' http-version='2or1' follow-redirects='true' "
-                "buffer-request-body='true' buffer-response='false'/>");
+    run_backend(
+        "<forward-request timeout='20' continue-timeout='3' http-version='2or1' follow-redirects='true' "
+        "buffer-request-body='true' buffer-response='false'/>");
     assert_int_equal(rig.options.timeout_ms, 20000);
     assert_int_equal(rig.options.continue_ms, 3000);
     assert_int_equal(rig.options.http_version, RT_HTTP_2OR1);
@@ -143,15 +153,18 @@ static void test_forward_request_options(void **state)
     assert_int_equal(rig.options.timeout_ms, 1500);
     run_backend("<forward-request timeout='@(2 * 5)'/>");
     assert_int_equal(rig.options.timeout_ms, 10000);
-    rig_refused("<policies><backend><forward-request timeout='1' timeout-ms='1'/></backend></policies>", "not both");
-    rig_refused("<policies><backend><forward-request http-version='3'/></backend></policies>", "expected one of 1, 2or1, 2");
+    rig_refused("<policies><backend><forward-request timeout='1' timeout-ms='1'/></backend></policies>",
+                "not both");
+    rig_refused("<policies><backend><forward-request http-version='3'/></backend></policies>",
+                "expected one of 1, 2or1, 2");
 }
 
 static void test_error_statuses_pass(void **state)
 {
     rig.status = 503;
     rig.answer_body = "from the backend";
-    rig_operation("<policies><outbound><set-header name='Out'><value>1</value></set-header></outbound></policies>");
+    rig_operation(
+        "<policies><outbound><set-header name='Out'><value>1</value></set-header></outbound></policies>");
     rig_run();
     assert_response(503, "from the backend");
     assert_field(&rig.rt.response, "Out", "1");
@@ -164,7 +177,8 @@ static void test_fail_on_error_status_code(void **state)
     rig.answer_body = "from the backend";
     rig_operation("<policies><backend><forward-request fail-on-error-status-code='true'/></backend><outbound>"
                   "<set-header name='Out'><value>1</value></set-header></outbound><on-error>"
-                  "<set-header name='Err'><value>@(context.Response.StatusCode + context.LastError.Source)</value></set-header>"
+                  "<set-header name='Err'><value>@(context.Response.StatusCode + "
+                  "context.LastError.Source)</value></set-header>"
                   "</on-error></policies>");
     rig_run();
     assert_response(503, "from the backend");
