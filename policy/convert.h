@@ -2,6 +2,8 @@
 #ifndef POLICY_CONVERT_H
 #define POLICY_CONVERT_H
 
+#include "platform/base/map.h"
+#include "platform/json.h"
 #include "policy/rt.h"
 
 struct convert_rule {

@@ -1,4 +1,4 @@
-/* Failures: LastError and the default answers, byte for byte (reference/policies.md 0.4 and 0.5, gateway.md 3).
+/* Failures: LastError and the default answers, byte for byte (reference/policies.md 0.4, 0.5, gateway.md 3).
  *
  *   { "statusCode": 429, "message": "..." }
  *   { "statusCode": 500, "message": "Internal server error", "activityId": "..." }

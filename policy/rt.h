@@ -12,12 +12,15 @@
 
 #include "platform/base/arena.h"
 #include "platform/base/buf.h"
+#include "platform/base/hash.h"
 #include "platform/base/slice.h"
+#include "platform/clock.h"
 #include "platform/http.h"
 #include "policy/comp.h"
 #include "policy/expr/expr.h"
 #include "policy/expr/host.h"
 #include "policy/facts.h"
+#include "policy/ip.h"
 #include "policy/uri.h"
 
 struct rt;
@@ -373,5 +376,9 @@ bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *d
 void rt_trace_line(struct rt *rt, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* What an author wrote (trace, context.Trace()): goes to the log as well, tracing or not. */
 void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level level, struct slice message);
+
+/* ---- what several policies share ---- */
+#include "policy/convert.h"
+#include "policy/limit.h"
 
 #endif

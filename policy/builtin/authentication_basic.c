@@ -1,7 +1,6 @@
-/* authentication-basic: Basic credentials towards the backend (RFC 7617). reference/policies.md 4 "authentication-basic". */
+/* authentication-basic: Basic credentials towards the backend (RFC 7617). reference/policies.md 4
+ * "authentication-basic". */
 #include "policy/rt.h"
-
-#include "platform/base/hash.h"
 
 struct plan {
     enum comp_target on;
@@ -27,7 +26,8 @@ static enum verdict run(struct rt *rt, const void *plan)
 
     if (!rt_text(rt, &p->username, &username) || !rt_text(rt, &p->password, &password))
         return VERDICT_FAIL;
-    struct slice encoded = rt_base64(rt, rt_printf(rt, "%.*s:%.*s", SLICE_ARG(username), SLICE_ARG(password)));
+    struct slice encoded =
+        rt_base64(rt, rt_printf(rt, "%.*s:%.*s", SLICE_ARG(username), SLICE_ARG(password)));
     struct slice value = rt_printf(rt, "Basic %.*s", SLICE_ARG(encoded));
     if (!encoded.p || !value.p)
         return rt_fail_memory(rt);

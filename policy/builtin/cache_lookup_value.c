@@ -1,5 +1,6 @@
-/* cache-lookup-value: a value of the cache into a variable. reference/policies.md 9. On a miss the default, and without one the
- * variable is not set. A gateway without a cache misses always, as the original without its external one. */
+/* cache-lookup-value: a value of the cache into a variable. reference/policies.md 9. On a miss the default,
+ * and without one the variable is not set. A gateway without a cache misses always, as the original without
+ * its external one. */
 #include "policy/rt.h"
 
 struct plan {

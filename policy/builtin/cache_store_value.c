@@ -26,11 +26,13 @@ static enum verdict run(struct rt *rt, const void *plan)
     struct slice key;
     int64_t seconds;
 
-    if (!rt_text(rt, &p->key, &key) || !rt_value(rt, &p->value, &value) || !rt_int(rt, &p->duration, &seconds))
+    if (!rt_text(rt, &p->key, &key) || !rt_value(rt, &p->value, &value) ||
+        !rt_int(rt, &p->duration, &seconds))
         return VERDICT_FAIL;
     if (rt->host->cache_put && seconds > 0)
         rt->host->cache_put(rt, key, value, (uint64_t)seconds);
-    rt_trace(rt, "%.*s for %lld s%s", SLICE_ARG(key), (long long)seconds, rt->host->cache_put ? "" : ": no cache, dropped");
+    rt_trace(rt, "%.*s for %lld s%s", SLICE_ARG(key), (long long)seconds,
+             rt->host->cache_put ? "" : ": no cache, dropped");
     return VERDICT_NEXT;
 }
 

@@ -1,4 +1,4 @@
-/* check-header: a header must be there, or hold one of some values. reference/policies.md 4 "check-header". */
+/* check-header: a header must be there, or hold one of some values. reference/policies.md 4. */
 #include "policy/rt.h"
 
 struct plan {
@@ -63,15 +63,18 @@ static enum verdict run(struct rt *rt, const void *plan)
     bool ignore_case;
     uint32_t hash;
 
-    if (!rt_name(rt, &p->name, &name, &hash) || !rt_bool(rt, &p->ignore_case, &ignore_case) || !rt_texts(rt, &p->values, values))
+    if (!rt_name(rt, &p->name, &name, &hash) || !rt_bool(rt, &p->ignore_case, &ignore_case) ||
+        !rt_texts(rt, &p->values, values))
         return VERDICT_FAIL;
     struct slice found = joined_values(rt, name, hash);
     if (!found.p)
-        return deny(rt, p, "HeaderNotFound",
-                    rt_printf(rt, "Header %.*s was not found in the request. Access denied.", SLICE_ARG(name)));
+        return deny(
+            rt, p, "HeaderNotFound",
+            rt_printf(rt, "Header %.*s was not found in the request. Access denied.", SLICE_ARG(name)));
     if (!is_allowed(values, p->values.n, found, ignore_case))
         return deny(rt, p, "HeaderValueNotAllowed",
-                    rt_printf(rt, "Header %.*s value of %.*s is not allowed. Access denied.", SLICE_ARG(name), SLICE_ARG(found)));
+                    rt_printf(rt, "Header %.*s value of %.*s is not allowed. Access denied.", SLICE_ARG(name),
+                              SLICE_ARG(found)));
     return VERDICT_NEXT;
 }
 

@@ -1,8 +1,9 @@
 /* cors: cross-origin requests of browsers (Fetch standard, 3.2). reference/policies.md 5 "cors".
  *
- * A preflight runs cors policies alone (policy_run_preflight); the first that matches, or terminates, answers it. On a plain
- * request a match adds its headers to the final response, whatever becomes of it; the first match counts. An unmatched GET or
- * HEAD ends in an empty 200 when terminate-unmatched-request is true, which is the original's real default. */
+ * A preflight runs cors policies alone (policy_run_preflight); the first that matches, or terminates, answers
+ * it. On a plain request a match adds its headers to the final response, whatever becomes of it; the first
+ * match counts. An unmatched GET or HEAD ends in an empty 200 when terminate-unmatched-request is true, which
+ * is the original's real default. */
 #include "policy/rt.h"
 
 struct plan {
@@ -11,7 +12,8 @@ struct plan {
     bool inbound;
 };
 
-static struct values compile_list(struct comp *c, const struct xml_node *n, const char *list, const char *item, unsigned flags)
+static struct values compile_list(struct comp *c, const struct xml_node *n, const char *list,
+                                  const char *item, unsigned flags)
 {
     const struct xml_node *k = comp_child(c, n, list, flags);
     struct values none = { 0 };
@@ -113,8 +115,9 @@ static struct slice join(struct rt *rt, const struct values *list)
     return b.failed ? SLICE_NONE : buf_slice(&b);
 }
 
-/* The list as configured, or what was asked for when it is "*" (which browsers do not take with credentials). */
-static bool allow_list(struct rt *rt, struct slice name, const struct values *list, struct slice asked, const char *otherwise)
+/* The list as configured, or what was asked for when it is "*": with credentials browsers take no "*". */
+static bool allow_list(struct rt *rt, struct slice name, const struct values *list, struct slice asked,
+                       const char *otherwise)
 {
     enum match m = find(rt, list, SLICE("*"), false);
     struct slice value;
@@ -131,7 +134,8 @@ static bool allow_origin(struct rt *rt, const struct plan *p, enum match matched
 
     if (!rt_bool(rt, &p->credentials, &credentials))
         return false;
-    if (!rt_late_header(rt, SLICE("Access-Control-Allow-Origin"), matched == MATCH_ANY && !credentials ? SLICE("*") : origin))
+    if (!rt_late_header(rt, SLICE("Access-Control-Allow-Origin"),
+                        matched == MATCH_ANY && !credentials ? SLICE("*") : origin))
         return false;
     return !credentials || rt_late_header(rt, SLICE("Access-Control-Allow-Credentials"), SLICE("true"));
 }
@@ -181,7 +185,8 @@ static enum verdict run_preflight(struct rt *rt, const struct plan *p, struct sl
 {
     struct slice method = http_fields_get(&rt->request.fields, SLICE("Access-Control-Request-Method"));
     struct slice headers = http_fields_get(&rt->request.fields, SLICE("Access-Control-Request-Headers"));
-    enum match o = find(rt, &p->origins, origin, true), m = find_method(rt, p, method), h = find_headers(rt, p, headers);
+    enum match o = find(rt, &p->origins, origin, true), m = find_method(rt, p, method),
+               h = find_headers(rt, p, headers);
     int64_t age;
 
     if (o == MATCH_FAILED || m == MATCH_FAILED || h == MATCH_FAILED)
@@ -190,7 +195,8 @@ static enum verdict run_preflight(struct rt *rt, const struct plan *p, struct sl
         return unmatched(rt, p);
     if (!allow_origin(rt, p, o, origin) ||
         !allow_list(rt, SLICE("Access-Control-Allow-Methods"), &p->methods, method, "GET,POST") ||
-        !allow_list(rt, SLICE("Access-Control-Allow-Headers"), &p->headers, headers, "") || !rt_int(rt, &p->max_age, &age))
+        !allow_list(rt, SLICE("Access-Control-Allow-Headers"), &p->headers, headers, "") ||
+        !rt_int(rt, &p->max_age, &age))
         return VERDICT_FAIL;
     if (value_given(&p->max_age) &&
         !rt_late_header(rt, SLICE("Access-Control-Max-Age"), rt_printf(rt, "%lld", (long long)age)))
@@ -202,8 +208,9 @@ static enum verdict run_preflight(struct rt *rt, const struct plan *p, struct sl
 static bool is_same_origin(struct rt *rt, struct slice origin)
 {
     const struct expr_url *u = &rt->original;
-    struct slice own = u->port ? rt_printf(rt, "%.*s://%.*s:%u", SLICE_ARG(u->scheme), SLICE_ARG(u->host), u->port)
-                               : rt_printf(rt, "%.*s://%.*s", SLICE_ARG(u->scheme), SLICE_ARG(u->host));
+    struct slice own =
+        u->port ? rt_printf(rt, "%.*s://%.*s:%u", SLICE_ARG(u->scheme), SLICE_ARG(u->host), u->port)
+                : rt_printf(rt, "%.*s://%.*s", SLICE_ARG(u->scheme), SLICE_ARG(u->host));
 
     return slice_eq_icase(plain_origin(own), origin);
 }
@@ -212,13 +219,15 @@ static enum verdict run_request(struct rt *rt, const struct plan *p, struct slic
 {
     struct slice method = rt->request.method;
 
-    if (http_fields_find(&rt->late_fields, SLICE("Access-Control-Allow-Origin")) || is_same_origin(rt, origin))
+    if (http_fields_find(&rt->late_fields, SLICE("Access-Control-Allow-Origin")) ||
+        is_same_origin(rt, origin))
         return VERDICT_NEXT;
     enum match o = find(rt, &p->origins, origin, true);
     if (o == MATCH_FAILED)
         return VERDICT_FAIL;
     if (o == MATCH_NO)
-        return slice_eq(method, SLICE("GET")) || slice_eq(method, SLICE("HEAD")) ? unmatched(rt, p) : VERDICT_NEXT;
+        return slice_eq(method, SLICE("GET")) || slice_eq(method, SLICE("HEAD")) ? unmatched(rt, p)
+                                                                                 : VERDICT_NEXT;
     if (!allow_origin(rt, p, o, origin))
         return VERDICT_FAIL;
     struct slice expose = join(rt, &p->expose);

@@ -1,4 +1,5 @@
-/* find-and-replace: a text in the body becomes another, everywhere. reference/policies.md 7 "find-and-replace". */
+/* find-and-replace: a text in the body becomes another, everywhere. reference/policies.md 7
+ * "find-and-replace". */
 #include "policy/rt.h"
 
 struct plan {

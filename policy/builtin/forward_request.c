@@ -1,4 +1,5 @@
-/* forward-request: call the backend. reference/policies.md 6 "forward-request". The call itself is the host's. */
+/* forward-request: call the backend. reference/policies.md 6 "forward-request". The call itself is the
+ * host's. */
 #include "policy/rt.h"
 
 #define TIMEOUT_DEFAULT_S 300
@@ -10,7 +11,9 @@ struct plan {
     enum rt_http_version version;
 };
 
-static const struct value_name versions[] = { { "1", RT_HTTP_1 }, { "2or1", RT_HTTP_2OR1 }, { "2", RT_HTTP_2 }, { 0 } };
+static const struct value_name versions[] = {
+    { "1", RT_HTTP_1 }, { "2or1", RT_HTTP_2OR1 }, { "2", RT_HTTP_2 }, { 0 }
+};
 
 static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 {
@@ -36,12 +39,15 @@ static bool evaluate(struct rt *rt, const struct plan *p, struct rt_forward *o, 
     int64_t s, ms, continue_s;
 
     o->http_version = p->version;
-    if (!rt_int(rt, &p->timeout, &s) || !rt_int(rt, &p->timeout_ms, &ms) || !rt_int(rt, &p->continue_timeout, &continue_s))
+    if (!rt_int(rt, &p->timeout, &s) || !rt_int(rt, &p->timeout_ms, &ms) ||
+        !rt_int(rt, &p->continue_timeout, &continue_s))
         return false;
     o->timeout_ms = value_given(&p->timeout_ms) ? (uint64_t)ms : (uint64_t)s * 1000;
     o->continue_ms = (uint64_t)continue_s * 1000;
-    return rt_bool(rt, &p->follow_redirects, &o->follow_redirects) && rt_bool(rt, &p->buffer_request, &o->buffer_request) &&
-           rt_bool(rt, &p->buffer_response, &o->buffer_response) && rt_bool(rt, &p->fail_on_error, fail_on_error);
+    return rt_bool(rt, &p->follow_redirects, &o->follow_redirects) &&
+           rt_bool(rt, &p->buffer_request, &o->buffer_request) &&
+           rt_bool(rt, &p->buffer_response, &o->buffer_response) &&
+           rt_bool(rt, &p->fail_on_error, fail_on_error);
 }
 
 static enum verdict run(struct rt *rt, const void *plan)
@@ -56,7 +62,8 @@ static enum verdict run(struct rt *rt, const void *plan)
         return VERDICT_FAIL;
     rt_trace(rt, "%d", rt->response.status);
     if (fail_on_error && rt->response.status >= 400 && rt->response.status <= 599)
-        return rt_fail_keep(rt, NULL, "ErrorStatusCode", rt_printf(rt, "The backend answered %d.", rt->response.status));
+        return rt_fail_keep(rt, NULL, "ErrorStatusCode",
+                            rt_printf(rt, "The backend answered %d.", rt->response.status));
     return VERDICT_NEXT;
 }
 
@@ -69,9 +76,13 @@ const struct policy_def policy_forward_request = {
 };
 
 /* <backend><forward-request/></backend> of the built-in global policy. */
-static const struct plan default_plan = { .timeout = { .number = TIMEOUT_DEFAULT_S }, .buffer_response = { .number = true } };
+static const struct plan default_plan = { .timeout = { .number = TIMEOUT_DEFAULT_S },
+                                          .buffer_response = { .number = true } };
 static const struct policy_step default_step = {
-    .def = &policy_forward_request, .plan = &default_plan, .file = "built-in", .path = SLICE_INIT("forward-request"),
+    .def = &policy_forward_request,
+    .plan = &default_plan,
+    .file = "built-in",
+    .path = SLICE_INIT("forward-request"),
 };
 extern const struct policy_block policy_default_backend;
 const struct policy_block policy_default_backend = { &default_step, 1 };

@@ -1,4 +1,5 @@
-/* include-fragment: the statements of a fragment, as if they stood here. reference/policies.md 2 "include-fragment". */
+/* include-fragment: the statements of a fragment, as if they stood here. reference/policies.md 2
+ * "include-fragment". */
 #include "policy/rt.h"
 
 struct plan {

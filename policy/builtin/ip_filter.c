@@ -1,5 +1,5 @@
-/* ip-filter: allow or forbid callers by address. reference/policies.md 4 "ip-filter". The client learns "Forbidden" only. */
-#include "policy/ip.h"
+/* ip-filter: allow or forbid callers by address. reference/policies.md 4 "ip-filter". The client learns
+ * "Forbidden" only. */
 #include "policy/rt.h"
 
 enum { ACTION_ALLOW, ACTION_FORBID };
@@ -17,7 +17,8 @@ struct plan {
     uint32_t n;
 };
 
-/* Templates are checked with gaps like "tf-address": in open mode text that is no attempt at an address is only a warning. */
+/* Templates are checked with gaps like "tf-address": in open mode text that is no attempt at an address is
+ * only a warning. */
 static bool is_gap(const struct comp *c, struct slice s)
 {
     if (!comp_is_open(c))
@@ -29,7 +30,8 @@ static bool is_gap(const struct comp *c, struct slice s)
     return slice_find(s, SLICE("{{")) >= 0;
 }
 
-static bool compile_ip(struct comp *c, const struct xml_node *n, const char *attr, struct slice text, struct ip *out)
+static bool compile_ip(struct comp *c, const struct xml_node *n, const char *attr, struct slice text,
+                       struct ip *out)
 {
     text = slice_trim(text);
     if (ip_parse(text, out))
@@ -37,7 +39,8 @@ static bool compile_ip(struct comp *c, const struct xml_node *n, const char *att
     if (is_gap(c, text))
         comp_warning(c, n, attr, "\"%.*s\" is not an IP address yet", SLICE_ARG(text));
     else if (slice_find_byte(text, '/') >= 0)
-        comp_error(c, n, attr, "\"%.*s\": use <address-range from=\"\" to=\"\"/> for a network", SLICE_ARG(text));
+        comp_error(c, n, attr, "\"%.*s\": use <address-range from=\"\" to=\"\"/> for a network",
+                   SLICE_ARG(text));
     else
         comp_error(c, n, attr, "\"%.*s\" is not an IP address", SLICE_ARG(text));
     return false;
@@ -45,7 +48,8 @@ static bool compile_ip(struct comp *c, const struct xml_node *n, const char *att
 
 static void compile_range(struct comp *c, const struct xml_node *n, struct range *r)
 {
-    struct slice from = comp_attr_text(c, n, "from", VALUE_REQUIRED), to = comp_attr_text(c, n, "to", VALUE_REQUIRED);
+    struct slice from = comp_attr_text(c, n, "from", VALUE_REQUIRED),
+                 to = comp_attr_text(c, n, "to", VALUE_REQUIRED);
     int order;
 
     if (!from.p || !to.p)
@@ -53,7 +57,8 @@ static void compile_range(struct comp *c, const struct xml_node *n, struct range
     bool ok = compile_ip(c, n, "from", from, &r->from);
     ok = compile_ip(c, n, "to", to, &r->to) && ok;
     if (ok && (!ip_compare(&r->from, &r->to, &order) || order > 0))
-        comp_error(c, n, NULL, "<address-range>: \"%.*s\" to \"%.*s\" holds no address", SLICE_ARG(from), SLICE_ARG(to));
+        comp_error(c, n, NULL, "<address-range>: \"%.*s\" to \"%.*s\" holds no address", SLICE_ARG(from),
+                   SLICE_ARG(to));
 }
 
 static void compile_address(struct comp *c, const struct xml_node *n, struct range *r)
@@ -83,7 +88,8 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
         return false;
     for (const struct xml_node *k = comp_next(c, n, NULL, "address"); k; k = comp_next(c, n, k, "address"))
         compile_address(c, k, &p->ranges[p->n++]);
-    for (const struct xml_node *k = comp_next(c, n, NULL, "address-range"); k; k = comp_next(c, n, k, "address-range"))
+    for (const struct xml_node *k = comp_next(c, n, NULL, "address-range"); k;
+         k = comp_next(c, n, k, "address-range"))
         compile_range(c, k, &p->ranges[p->n++]);
     if (p->n == 0)
         comp_error(c, n, NULL, "<ip-filter> needs an <address> or <address-range>");
@@ -92,7 +98,9 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
 static enum verdict deny(struct rt *rt, const char *reason, struct slice message)
 {
-    const struct rt_fault fault = { .status = 403, .reason = reason, .message = message, .text = SLICE("Forbidden") };
+    const struct rt_fault fault = {
+        .status = 403, .reason = reason, .message = message, .text = SLICE("Forbidden")
+    };
 
     return rt_fail_fault(rt, NULL, &fault);
 }
@@ -136,13 +144,15 @@ static enum verdict run(struct rt *rt, const void *plan)
     if (!ip_parse(rt->client_ip, &caller)) {
         if (action == ACTION_FORBID)
             return VERDICT_NEXT;
-        return deny(rt, "FailedToParseCallerIP", SLICE("Failed to establish IP address for the caller. Access denied."));
+        return deny(rt, "FailedToParseCallerIP",
+                    SLICE("Failed to establish IP address for the caller. Access denied."));
     }
     if (!is_listed(rt, p, &caller, &listed))
         return VERDICT_FAIL;
     if (action == ACTION_ALLOW && !listed)
-        return deny(rt, "CallerIpNotAllowed",
-                    rt_printf(rt, "Caller IP address %.*s is not allowed. Access denied.", SLICE_ARG(rt->client_ip)));
+        return deny(
+            rt, "CallerIpNotAllowed",
+            rt_printf(rt, "Caller IP address %.*s is not allowed. Access denied.", SLICE_ARG(rt->client_ip)));
     if (action == ACTION_FORBID && listed)
         return deny(rt, "CallerIpBlocked", SLICE("Caller IP address is blocked. Access denied."));
     return VERDICT_NEXT;

@@ -1,13 +1,12 @@
 /* json-to-xml: the body, JSON, becomes XML. reference/policies.md 7 "json-to-xml".
  *
- *   member   -> element of its name; a character that no name may hold as _xHHHH_ (XmlConvert.EncodeLocalName)
- *   array    -> its element once per item          null -> xsi:nil="true"          true -> True
- *   member "{prefix}[{separator}p]"      -> declares a namespace on the element around it
- *   member {attribute-block-name}        -> its members become attributes of the element around it
+ *   member   -> element of its name; what no name may hold as _xHHHH_ (XmlConvert.EncodeLocalName)
+ *   array    -> its element once per item
+ *   null     -> xsi:nil="true"                 true, false -> True, False
+ *   member "{prefix}[{separator}p]"            -> declares a namespace on the element around it
+ *   member {attribute-block-name}              -> its members become attributes of the element around it
  * A document that has not exactly one member becomes <Document>. */
-#include "policy/convert.h"
-
-#include "platform/json.h"
+#include "policy/rt.h"
 
 #define XSI_NIL " xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"/>"
 
@@ -176,7 +175,8 @@ static bool only_member(const struct json *root, struct slice *name, const struc
 {
     struct json_iter it = json_iter(root);
 
-    if (json_type(root) != JSON_OBJECT || json_count(root) != 1 || !json_next(&it) || json_type(it.value) == JSON_ARRAY)
+    if (json_type(root) != JSON_OBJECT || json_count(root) != 1 || !json_next(&it) ||
+        json_type(it.value) == JSON_ARRAY)
         return false;
     *name = it.key;
     *value = it.value;
@@ -213,7 +213,8 @@ static enum verdict run(struct rt *rt, const void *plan)
         return VERDICT_FAIL;
     if (!wanted)
         return VERDICT_NEXT;
-    if (!rt_text(rt, &p->separator, &w.separator) || !rt_text(rt, &p->prefix, &w.prefix) || !rt_text(rt, &p->block, &w.block))
+    if (!rt_text(rt, &p->separator, &w.separator) || !rt_text(rt, &p->prefix, &w.prefix) ||
+        !rt_text(rt, &p->block, &w.block))
         return VERDICT_FAIL;
     if (!w.separator.p)
         w.separator = SLICE("_");

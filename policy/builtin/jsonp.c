@@ -1,6 +1,7 @@
-/* jsonp: wrap the JSON of the response in a call. reference/policies.md 5 "jsonp": only when the query has the parameter.
+/* jsonp: wrap the JSON of the response in a call, when the query has the parameter. reference/policies.md 5.
  *
- *   callback = identifier *( "." identifier )            identifier = ( letter / "_" / "$" ) *( letter / digit / "_" / "$" ) */
+ *   callback   = identifier *( "." identifier )
+ *   identifier = ( letter / "_" / "$" ) *( letter / digit / "_" / "$" ) */
 #include "policy/rt.h"
 
 struct plan {
@@ -58,15 +59,18 @@ static enum verdict run(struct rt *rt, const void *plan)
         return VERDICT_NEXT;
     if (!is_callback(callback)) {
         const struct rt_fault fault = {
-            .status = 400, .reason = "CallbackParameterInvalid",
-            .message = rt_printf(rt, "Value of callback parameter %.*s is not a valid JavaScript identifier.", SLICE_ARG(name)),
+            .status = 400,
+            .reason = "CallbackParameterInvalid",
+            .message = rt_printf(rt, "Value of callback parameter %.*s is not a valid JavaScript identifier.",
+                                 SLICE_ARG(name)),
         };
         return rt_fail_fault(rt, NULL, &fault);
     }
     if (!rt_body(rt, &rt->response, &body))
         return VERDICT_FAIL;
     struct slice wrapped = rt_printf(rt, "%.*s(%.*s);", SLICE_ARG(callback), SLICE_ARG(body));
-    if (!wrapped.p || !http_fields_set(&rt->response.fields, SLICE("Content-Type"), SLICE("application/javascript")))
+    if (!wrapped.p ||
+        !http_fields_set(&rt->response.fields, SLICE("Content-Type"), SLICE("application/javascript")))
         return rt_fail_memory(rt);
     return rt_set_body(rt, &rt->response, wrapped) ? VERDICT_NEXT : VERDICT_FAIL;
 }

@@ -1,5 +1,5 @@
-/* limit-concurrency: at most so many requests inside of the children at once, by key. reference/policies.md 2. No queue: one too
- * many is 429. The place is given back however the children end. */
+/* limit-concurrency: at most so many requests inside of the children at once, by key.
+ * reference/policies.md 2. No queue: one too many is 429. The place is given back in any case. */
 #include "policy/rt.h"
 
 #define COUNT_MAX 1000000

@@ -1,7 +1,8 @@
-/* mock-response: end the pipeline with an example of the operation's description. reference/policies.md 2 "mock-response".
+/* mock-response: end the pipeline with an example of the operation's description. reference/policies.md 2
+ * "mock-response".
  *
- * Which: the one of `index` if there is one; else the first of that status and content type, else the first of that status;
- * else the bare status. */
+ * Which: the one of `index` if there is one; else the first of that status and content type, else the first
+ * of that status; else the bare status. */
 #include "policy/rt.h"
 
 struct plan {

@@ -2,11 +2,10 @@
  *
  *   quota = *api        api = *operation        each with its own limits, counted apart
  *
- * Windows are aligned to the subscription's start, and where that is not known to 0001-01-01T00:00:00Z: the same on every replica
- * and after every restart. Bandwidth is what went to and from the client; it counts when the response is final. */
-#include "policy/limit.h"
-
-#include "platform/clock.h"
+ * Windows are aligned to the subscription's start, and where that is not known to 0001-01-01T00:00:00Z: the
+ * same on every replica and after every restart. Bandwidth is what went to and from the client; it counts
+ * when the response is final. */
+#include "policy/rt.h"
 
 #define LIMITS_MAX 64u
 
@@ -42,7 +41,8 @@ static void compile_api(struct comp *c, const struct xml_node *n, struct plan *p
         return;
     limit_compile_name(c, n, &l->api);
     api = l->api;
-    for (const struct xml_node *k = comp_next(c, n, NULL, "operation"); k; k = comp_next(c, n, k, "operation")) {
+    for (const struct xml_node *k = comp_next(c, n, NULL, "operation"); k;
+         k = comp_next(c, n, k, "operation")) {
         l = add_limit(c, k, p);
         if (!l)
             return;

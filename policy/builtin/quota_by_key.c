@@ -1,8 +1,9 @@
 /* quota-by-key: calls and kilobytes per fixed window and key. reference/policies.md 3 "quota-by-key".
  *
- * Windows are aligned to first-period-start, by default 0001-01-01T00:00:00Z. A call counts on entry, unless increment-condition
- * or increment-count speak of context.Response; a key that several statements name counts once per request. */
-#include "policy/limit.h"
+ * Windows are aligned to first-period-start, by default 0001-01-01T00:00:00Z. A call counts on entry, unless
+ * increment-condition or increment-count speak of context.Response; a key that several statements name counts
+ * once per request. */
+#include "policy/rt.h"
 
 #define PERIOD_LEAST_S 300
 
@@ -24,7 +25,8 @@ static unsigned two_digits(struct slice s, size_t at)
     return (unsigned)(s.p[at] - '0') * 10 + (unsigned)(s.p[at + 1] - '0');
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar (Hinnant, "chrono-compatible low-level date algorithms"). */
+/* Days from 1970-01-01 to a date of the Gregorian calendar (Hinnant, "chrono-compatible low-level date
+ * algorithms"). */
 static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
 {
     y -= m <= 2;
@@ -49,10 +51,12 @@ static bool parse_start(struct slice s, int64_t *seconds)
         if (form[i] == 'd' ? !ascii_is_digit(s.p[i]) : s.p[i] != form[i])
             return false;
     }
-    unsigned year = two_digits(s, 0) * 100 + two_digits(s, 2), month = two_digits(s, 5), day = two_digits(s, 8);
+    unsigned year = two_digits(s, 0) * 100 + two_digits(s, 2), month = two_digits(s, 5),
+             day = two_digits(s, 8);
     if (year == 0 || month == 0 || month > 12 || day == 0 || day > 31)
         return false;
-    *seconds = days_from_civil(year, month, day) * 86400 + two_digits(s, 11) * 3600 + two_digits(s, 14) * 60 + two_digits(s, 17);
+    *seconds = days_from_civil(year, month, day) * 86400 + two_digits(s, 11) * 3600 + two_digits(s, 14) * 60 +
+               two_digits(s, 17);
     return true;
 }
 
@@ -64,7 +68,8 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     *plan = p;
     limit_compile_quota(c, n, PERIOD_LEAST_S, &p->quota);
     if (start.n && !parse_start(start, &p->quota.start_s))
-        comp_error(c, n, "first-period-start", "'first-period-start' is \"%.*s\": expected yyyy-MM-ddTHH:mm:ssZ", SLICE_ARG(start));
+        comp_error(c, n, "first-period-start",
+                   "'first-period-start' is \"%.*s\": expected yyyy-MM-ddTHH:mm:ssZ", SLICE_ARG(start));
     p->key = comp_attr(c, n, "counter-key", VALUE_REQUIRED);
     p->condition = comp_attr_bool(c, n, "increment-condition", VALUE_OPTIONAL, true);
     p->count = comp_attr_int(c, n, "increment-count", VALUE_OPTIONAL, 0, INT32_MAX, 1);

@@ -1,9 +1,10 @@
-/* rate-limit: at most so many calls per sliding window and subscription. reference/policies.md 3 "rate-limit".
+/* rate-limit: at most so many calls per sliding window and subscription. reference/policies.md 3.
  *
- *   rate-limit = *api        api = *operation        each with its own calls and renewal-period, counted apart
+ *   rate-limit = *api        api = *operation        each has calls and renewal-period, and counts apart
  *
- * Without a subscription nothing is counted. Every limit that matches the request must pass; only then all are counted. */
-#include "policy/limit.h"
+ * Without a subscription nothing is counted. Every limit that matches the request must pass; only then all
+ * are counted. */
+#include "policy/rt.h"
 
 #define PERIOD_MAX_S 86400
 #define LIMITS_MAX 64u /* limits of one element, its <api> and <operation> with it */
@@ -28,7 +29,9 @@ static struct limit *add_limit(struct comp *c, const struct xml_node *n, struct 
     }
     struct limit *l = &p->limits[p->n++];
     l->calls = (uint64_t)comp_attr_int(c, n, "calls", VALUE_REQUIRED | VALUE_LITERAL, 0, INT32_MAX, 1).number;
-    l->period_s = (uint64_t)comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED | VALUE_LITERAL, 1, PERIOD_MAX_S, 1).number;
+    l->period_s =
+        (uint64_t)comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED | VALUE_LITERAL, 1, PERIOD_MAX_S, 1)
+            .number;
     l->inner = arena_printf(comp_arena(c), "%u", (unsigned)p->n);
     return l;
 }
@@ -42,7 +45,8 @@ static void compile_api(struct comp *c, const struct xml_node *n, struct plan *p
         return;
     limit_compile_name(c, n, &l->api);
     api = l->api;
-    for (const struct xml_node *k = comp_next(c, n, NULL, "operation"); k; k = comp_next(c, n, k, "operation")) {
+    for (const struct xml_node *k = comp_next(c, n, NULL, "operation"); k;
+         k = comp_next(c, n, k, "operation")) {
         l = add_limit(c, k, p);
         if (!l)
             return;

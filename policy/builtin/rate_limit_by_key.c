@@ -1,8 +1,9 @@
-/* rate-limit-by-key: at most so many calls per sliding window and key. reference/policies.md 3 "rate-limit-by-key".
+/* rate-limit-by-key: at most so many calls per sliding window and key. reference/policies.md 3
+ * "rate-limit-by-key".
  *
- * The check is made on entry. What counts is decided on entry too, unless increment-condition or increment-count speak of
- * context.Response: then the call is counted when the response is final. */
-#include "policy/limit.h"
+ * The check is made on entry. What counts is decided on entry too, unless increment-condition or
+ * increment-count speak of context.Response: then the call is counted when the response is final. */
+#include "policy/rt.h"
 
 #define PERIOD_MAX_S 86400
 #define PERIOD_ORIGINAL_S 300 /* the original refuses longer windows; we have no reason to */
@@ -28,7 +29,9 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     p->calls = comp_attr_int(c, n, "calls", VALUE_REQUIRED, 0, INT32_MAX, 1);
     p->period = comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED, 1, PERIOD_MAX_S, 1);
     if (p->period.number > PERIOD_ORIGINAL_S)
-        comp_warning(c, n, "renewal-period", "'renewal-period' is more than the %d seconds that the original takes", PERIOD_ORIGINAL_S);
+        comp_warning(c, n, "renewal-period",
+                     "'renewal-period' is more than the %d seconds that the original takes",
+                     PERIOD_ORIGINAL_S);
     p->key = comp_attr(c, n, "counter-key", VALUE_REQUIRED);
     p->condition = comp_attr_bool(c, n, "increment-condition", VALUE_OPTIONAL, true);
     p->count = comp_attr_int(c, n, "increment-count", VALUE_OPTIONAL, 0, INT32_MAX, 1);
@@ -57,7 +60,8 @@ static void count_later(struct rt *rt, const void *plan, void *data)
 
     if (amount_of(rt, plan, &amount)) {
         if (amount > 0)
-            rt->host->rate_add(rt, call->key, (uint64_t)call->calls, (uint64_t)call->period_s, (uint64_t)amount);
+            rt->host->rate_add(rt, call->key, (uint64_t)call->calls, (uint64_t)call->period_s,
+                               (uint64_t)amount);
         return;
     }
     rt->error = error; /* too late to change the answer */
@@ -68,7 +72,8 @@ static bool evaluate(struct rt *rt, const struct plan *p, struct call *call, int
 {
     struct slice key;
 
-    if (!rt_int(rt, &p->calls, &call->calls) || !rt_int(rt, &p->period, &call->period_s) || !rt_text(rt, &p->key, &key))
+    if (!rt_int(rt, &p->calls, &call->calls) || !rt_int(rt, &p->period, &call->period_s) ||
+        !rt_text(rt, &p->key, &key))
         return false;
     call->key = rt_printf(rt, "by-key/%.*s", SLICE_ARG(key));
     if (!call->key.p)
@@ -88,7 +93,8 @@ static enum verdict run(struct rt *rt, const void *plan)
         return rt_fail_memory(rt);
     if (!evaluate(rt, p, call, &amount))
         return VERDICT_FAIL;
-    rt->host->rate_take(rt, call->key, (uint64_t)call->calls, (uint64_t)call->period_s, (uint64_t)amount, &rate);
+    rt->host->rate_take(rt, call->key, (uint64_t)call->calls, (uint64_t)call->period_s, (uint64_t)amount,
+                        &rate);
     if (!limit_report_total(rt, &p->report, (uint64_t)call->calls))
         return VERDICT_FAIL;
     if (!rate.allowed)

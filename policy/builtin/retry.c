@@ -1,11 +1,9 @@
 /* retry: run the children again while a condition is true. reference/policies.md 2 "retry".
  *
- * Waits before retry n = 1, 2, ...: interval; with delta interval + (n-1) * delta; with delta and max-interval
- * interval + (2^(n-1) - 1) * random(0.8 * delta, 1.2 * delta), at most max-interval. A child's failure is asked about by the
- * condition too: true retries, false passes the failure on. */
+ * Waits before retry n = 1, 2, ...: interval; with delta interval + (n-1) * delta; with delta and
+ * max-interval interval + (2^(n-1) - 1) * random(0.8 * delta, 1.2 * delta), at most max-interval. A child's
+ * failure is asked about by the condition too: true retries, false passes the failure on. */
 #include "policy/rt.h"
-
-#include "platform/base/hash.h"
 
 #define COUNT_MAX 50
 #define SECONDS_MAX 3600
@@ -60,7 +58,8 @@ static int64_t wait_ms(struct rt *rt, const struct plan *p, const struct waits *
 static bool evaluate(struct rt *rt, const struct plan *p, struct waits *w)
 {
     return rt_int(rt, &p->count, &w->count) && rt_int(rt, &p->interval, &w->interval) &&
-           rt_int(rt, &p->max_interval, &w->max_interval) && rt_int(rt, &p->delta, &w->delta) && rt_bool(rt, &p->fast, &w->fast);
+           rt_int(rt, &p->max_interval, &w->max_interval) && rt_int(rt, &p->delta, &w->delta) &&
+           rt_bool(rt, &p->fast, &w->fast);
 }
 
 static enum verdict run(struct rt *rt, const void *plan)

@@ -2,8 +2,8 @@
  *
  *   return-response = [ set-status ] *set-header [ set-body ]
  *
- * The response starts empty, or as a copy of one that a variable holds. Expressions of the children still see the present
- * context.Response, so the new one is made aside and takes its place at the end. */
+ * The response starts empty, or as a copy of one that a variable holds. Expressions of the children still see
+ * the present context.Response, so the new one is made aside and takes its place at the end. */
 #include "policy/rt.h"
 
 struct plan {

@@ -1,9 +1,9 @@
 /* rewrite-uri: another path and query towards the backend. reference/policies.md 7 "rewrite-uri".
  *
- *   template = path [ "?" query ]            {name} in both: the operation's template parameter, as it stands in the URL
+ *   template = path [ "?" query ]        {name} in both: a parameter of the operation's template, undecoded
  *
- * Query: the template's parameters first; then, with copy-unmatched-params, those of the request that are neither part of the
- * operation's template nor of this one. */
+ * Query: the template's parameters first; then, with copy-unmatched-params, those of the request that are
+ * neither part of the operation's template nor of this one. */
 #include "policy/rt.h"
 
 struct plan {
@@ -42,7 +42,9 @@ static bool fill_in(struct rt *rt, struct buf *b, struct slice text)
         const struct rt_parameter *p = find_parameter(rt, name);
         if (!p) {
             rt_fail(rt, NULL, "ParameterNotFound",
-                    rt_printf(rt, "The template names the parameter '%.*s', which the operation does not have.", SLICE_ARG(name)));
+                    rt_printf(rt,
+                              "The template names the parameter '%.*s', which the operation does not have.",
+                              SLICE_ARG(name)));
             return false;
         }
         buf_put(b, slice_first(text, (size_t)open));

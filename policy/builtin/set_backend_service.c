@@ -1,7 +1,9 @@
-/* set-backend-service: where forward-request sends the request. reference/policies.md 6 "set-backend-service".
+/* set-backend-service: where forward-request sends the request. reference/policies.md 6
+ * "set-backend-service".
  *
- * Quirk kept: a backend-id that an outer scope has set is not replaced by a base-url, only by another backend-id.
- * The Dapr form (backend-id="dapr") names the whole path of the call to the sidecar. Service Fabric is not there off Azure. */
+ * Quirk kept: a backend-id that an outer scope has set is not replaced by a base-url, only by another
+ * backend-id. The Dapr form (backend-id="dapr") names the whole path of the call to the sidecar. Service
+ * Fabric is not there off Azure. */
 #include "policy/rt.h"
 
 #define DAPR_URL "http://localhost:3500"
@@ -24,12 +26,13 @@ static void compile_dapr(struct comp *c, const struct xml_node *n, struct plan *
 
 static void warn_service_fabric(struct comp *c, const struct xml_node *n)
 {
-    static const char *const names[] = { "sf-resolve-condition", "sf-service-instance-name", "sf-partition-key",
-                                         "sf-replica-type", "sf-listener-name" };
+    static const char *const names[] = { "sf-resolve-condition", "sf-service-instance-name",
+                                         "sf-partition-key", "sf-replica-type", "sf-listener-name" };
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (comp_has_attr(n, names[i]))
-            comp_warning(c, n, names[i], "'%s': Service Fabric is not supported on a self-hosted gateway", names[i]);
+            comp_warning(c, n, names[i], "'%s': Service Fabric is not supported on a self-hosted gateway",
+                         names[i]);
         comp_attr_ignore(c, n, names[i]);
     }
 }
@@ -68,10 +71,11 @@ static enum verdict use_dapr(struct rt *rt, const struct plan *p)
 {
     struct slice app, method, ns;
 
-    if (!rt_text(rt, &p->dapr_app, &app) || !rt_text(rt, &p->dapr_method, &method) || !rt_text(rt, &p->dapr_namespace, &ns))
+    if (!rt_text(rt, &p->dapr_app, &app) || !rt_text(rt, &p->dapr_method, &method) ||
+        !rt_text(rt, &p->dapr_namespace, &ns))
         return VERDICT_FAIL;
-    struct slice path = rt_printf(rt, "/v1.0/invoke/%.*s%s%.*s/method/%.*s", SLICE_ARG(app), ns.n ? "." : "", SLICE_ARG(ns),
-                                  SLICE_ARG(method));
+    struct slice path = rt_printf(rt, "/v1.0/invoke/%.*s%s%.*s/method/%.*s", SLICE_ARG(app), ns.n ? "." : "",
+                                  SLICE_ARG(ns), SLICE_ARG(method));
     if (!path.p)
         return rt_fail_memory(rt);
     rt->request.url.path = path;
@@ -86,7 +90,8 @@ static enum verdict use_computed_id(struct rt *rt, const struct plan *p)
         return VERDICT_FAIL;
     const struct fact_backend *b = rt->host->backend(rt, slice_trim(id));
     if (!b)
-        return rt_fail(rt, NULL, "BackendNotFound", rt_printf(rt, "Backend '%.*s' is not known.", SLICE_ARG(id)));
+        return rt_fail(rt, NULL, "BackendNotFound",
+                       rt_printf(rt, "Backend '%.*s' is not known.", SLICE_ARG(id)));
     return use(rt, b, true);
 }
 
@@ -99,8 +104,9 @@ static enum verdict use_computed_url(struct rt *rt, const struct plan *p)
         return VERDICT_FAIL;
     const struct fact_backend *b = rt->host->backend_url(rt, slice_trim(url), &err);
     if (!b)
-        return rt_fail(rt, NULL, "BackendNotFound",
-                       rt_printf(rt, "base-url \"%.*s\": %s", SLICE_ARG(url), err.text[0] ? err.text : "not a URL"));
+        return rt_fail(
+            rt, NULL, "BackendNotFound",
+            rt_printf(rt, "base-url \"%.*s\": %s", SLICE_ARG(url), err.text[0] ? err.text : "not a URL"));
     return use(rt, b, false);
 }
 

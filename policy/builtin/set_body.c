@@ -1,5 +1,5 @@
-/* set-body: replace the body by text, by the bytes of an expression, or by the XML that stands in the element.
- * reference/policies.md 7 "set-body". Content-Type stays, but for its charset, which becomes utf-8.
+/* set-body: replace the body by text, by the bytes of an expression, or by the XML that stands in the
+ * element. reference/policies.md 7 "set-body". Content-Type stays, but for its charset, which becomes utf-8.
  *
  *   set-body = text / expression / <value> ( text / expression ) </value> / markup */
 #include "policy/rt.h"
@@ -10,7 +10,9 @@ struct plan {
 };
 
 enum { TEMPLATE_NONE, TEMPLATE_LIQUID };
-static const struct value_name templates[] = { { "none", TEMPLATE_NONE }, { "liquid", TEMPLATE_LIQUID }, { 0 } };
+static const struct value_name templates[] = { { "none", TEMPLATE_NONE },
+                                               { "liquid", TEMPLATE_LIQUID },
+                                               { 0 } };
 
 static struct value compile_content(struct comp *c, const struct xml_node *n)
 {

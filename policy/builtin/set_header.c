@@ -9,7 +9,11 @@ struct plan {
 };
 
 static const struct value_name actions[] = {
-    { "override", EXISTS_OVERRIDE }, { "skip", EXISTS_SKIP }, { "append", EXISTS_APPEND }, { "delete", EXISTS_DELETE }, { 0 },
+    { "override", EXISTS_OVERRIDE },
+    { "skip", EXISTS_SKIP },
+    { "append", EXISTS_APPEND },
+    { "delete", EXISTS_DELETE },
+    { 0 },
 };
 
 static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
@@ -33,9 +37,11 @@ static enum verdict run(struct rt *rt, const void *plan)
     uint32_t hash;
     int action;
 
-    if (!rt_name(rt, &p->name, &name, &hash) || !rt_enum(rt, &p->action, &action) || !rt_texts(rt, &p->values, values))
+    if (!rt_name(rt, &p->name, &name, &hash) || !rt_enum(rt, &p->action, &action) ||
+        !rt_texts(rt, &p->values, values))
         return VERDICT_FAIL;
-    if (!rt_set_header(rt, rt_message(rt, p->on), name, hash, values, p->values.n, (enum exists_action)action))
+    if (!rt_set_header(rt, rt_message(rt, p->on), name, hash, values, p->values.n,
+                       (enum exists_action)action))
         return VERDICT_FAIL;
     rt_trace(rt, "%s %.*s", actions[action].name, SLICE_ARG(name));
     return VERDICT_NEXT;

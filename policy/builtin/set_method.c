@@ -1,4 +1,5 @@
-/* set-method: method of the request to the backend. reference/policies.md 7 "set-method". Empty text leaves it. */
+/* set-method: method of the request to the backend. reference/policies.md 7 "set-method". Empty text leaves
+ * it. */
 #include "policy/rt.h"
 
 struct plan {
@@ -29,7 +30,8 @@ static enum verdict run(struct rt *rt, const void *plan)
     if (method.n == 0)
         return VERDICT_NEXT;
     if (!http_is_token(method))
-        return rt_fail(rt, NULL, "ExpressionValueEvaluationFailure", rt_printf(rt, "\"%.*s\" is not a method.", SLICE_ARG(method)));
+        return rt_fail(rt, NULL, "ExpressionValueEvaluationFailure",
+                       rt_printf(rt, "\"%.*s\" is not a method.", SLICE_ARG(method)));
     rt_message(rt, p->on)->method = method;
     rt_trace(rt, "%.*s", SLICE_ARG(method));
     return VERDICT_NEXT;

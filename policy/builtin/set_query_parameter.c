@@ -9,7 +9,11 @@ struct plan {
 };
 
 static const struct value_name actions[] = {
-    { "override", EXISTS_OVERRIDE }, { "skip", EXISTS_SKIP }, { "append", EXISTS_APPEND }, { "delete", EXISTS_DELETE }, { 0 },
+    { "override", EXISTS_OVERRIDE },
+    { "skip", EXISTS_SKIP },
+    { "append", EXISTS_APPEND },
+    { "delete", EXISTS_DELETE },
+    { 0 },
 };
 
 static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
@@ -50,7 +54,8 @@ static void put_others(struct buf *b, struct slice query, struct slice name, boo
     }
 }
 
-static bool put_values(struct rt *rt, struct buf *b, struct slice name, const struct slice *values, uint32_t n)
+static bool put_values(struct rt *rt, struct buf *b, struct slice name, const struct slice *values,
+                       uint32_t n)
 {
     struct slice encoded_name = uri_escape(rt->arena, name);
 
@@ -72,7 +77,8 @@ static enum verdict run(struct rt *rt, const void *plan)
     struct buf b;
     int action;
 
-    if (!rt_text(rt, &p->name, &name) || !rt_enum(rt, &p->action, &action) || !rt_texts(rt, &p->values, values))
+    if (!rt_text(rt, &p->name, &name) || !rt_enum(rt, &p->action, &action) ||
+        !rt_texts(rt, &p->values, values))
         return VERDICT_FAIL;
     if (action == EXISTS_SKIP && has_parameter(*query, name))
         return VERDICT_NEXT;

@@ -1,5 +1,5 @@
-/* set-status: code and reason of the response. reference/policies.md 7 "set-status". In inbound it makes the response that
- * on-error and the rest of the pipeline then see. */
+/* set-status: code and reason of the response. reference/policies.md 7 "set-status". In inbound it makes the
+ * response that on-error and the rest of the pipeline then see. */
 #include "policy/rt.h"
 
 struct plan {

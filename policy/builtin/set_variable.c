@@ -1,4 +1,5 @@
-/* set-variable: a context variable; literals are strings, expressions keep their type. reference/policies.md 2 "set-variable". */
+/* set-variable: a context variable; literals are strings, expressions keep their type. reference/policies.md
+ * 2 "set-variable". */
 #include "policy/rt.h"
 
 struct plan {

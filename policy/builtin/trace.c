@@ -1,6 +1,6 @@
 /* trace: a line in the request trace and the log. reference/policies.md 8 "trace".
  *
- *   trace = message *metadata / text            the second form is an older one, still found in real documents */
+ *   trace = message *metadata / text        the second form is older and still found in real documents */
 #include "policy/rt.h"
 
 #define METADATA_MAX 32u
@@ -19,7 +19,10 @@ struct plan {
 };
 
 static const struct value_name levels[] = {
-    { "verbose", RT_TRACE_VERBOSE }, { "information", RT_TRACE_INFORMATION }, { "error", RT_TRACE_ERROR }, { 0 },
+    { "verbose", RT_TRACE_VERBOSE },
+    { "information", RT_TRACE_INFORMATION },
+    { "error", RT_TRACE_ERROR },
+    { 0 },
 };
 
 static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
@@ -31,10 +34,12 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     if (!p->metadata)
         return false;
     p->source = comp_attr_text(c, n, "source", VALUE_REQUIRED);
-    p->level = (enum rt_trace_level)comp_attr_enum(c, n, "severity", VALUE_LITERAL, levels, RT_TRACE_VERBOSE).number;
+    p->level =
+        (enum rt_trace_level)comp_attr_enum(c, n, "severity", VALUE_LITERAL, levels, RT_TRACE_VERBOSE).number;
     const struct xml_node *message = comp_child(c, n, "message", VALUE_OPTIONAL);
     p->message = comp_text_trimmed(c, message ? message : n, VALUE_OPTIONAL);
-    for (const struct xml_node *k = comp_next(c, n, NULL, "metadata"); k; k = comp_next(c, n, k, "metadata")) {
+    for (const struct xml_node *k = comp_next(c, n, NULL, "metadata"); k;
+         k = comp_next(c, n, k, "metadata")) {
         if (p->n == METADATA_MAX) {
             comp_error(c, k, NULL, "<trace> takes at most %u <metadata>", METADATA_MAX);
             return false;

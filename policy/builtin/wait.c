@@ -1,5 +1,5 @@
-/* wait: children that do not depend on one another. reference/policies.md 2 "wait". They run one after the other, which the
- * reference allows; with for="any" the first one is the first that is ready. */
+/* wait: children that do not depend on one another. reference/policies.md 2 "wait". They run one after the
+ * other, which the reference allows; with for="any" the first one is the first that is ready. */
 #include "policy/rt.h"
 
 enum { WAIT_ALL, WAIT_ANY };

@@ -2,12 +2,11 @@
  *
  * kind="direct" (the convention of Newtonsoft.Json):
  *   element with text alone -> its text; <a/> -> null; <a></a> -> ""; else an object of
- *   attribute x -> "@x", text -> "#text", child -> its name, several children of a name -> an array at the first one's place
+ *   attribute x -> "@x", text -> "#text", child -> its name, several of a name -> an array at the first
  * kind="javascript-friendly": names without "@" and "#", text beside other members as "$".
- * A colon in a name becomes "$", as published output of the original shows. Comments and the declaration are left out. */
-#include "policy/convert.h"
-
-#include "platform/base/map.h"
+ * A colon in a name becomes "$", as published output of the original shows. Comments and the declaration are
+ * left out. */
+#include "policy/rt.h"
 
 struct plan {
     struct convert_rule rule;
@@ -15,7 +14,9 @@ struct plan {
 };
 
 enum { KIND_FRIENDLY, KIND_DIRECT };
-static const struct value_name kinds[] = { { "javascript-friendly", KIND_FRIENDLY }, { "direct", KIND_DIRECT }, { 0 } };
+static const struct value_name kinds[] = { { "javascript-friendly", KIND_FRIENDLY },
+                                           { "direct", KIND_DIRECT },
+                                           { 0 } };
 static const struct value_name applies[] = { { "always", 0 }, { "content-type-xml", 1 }, { 0 } };
 static const char *const xml_types[] = { "application/xml", "text/xml", "+xml", NULL };
 
@@ -68,7 +69,8 @@ static void put_comma(struct writer *w, bool *first)
     *first = false;
 }
 
-static bool add_to_group(struct writer *w, struct map *by_name, struct group ***tail, const struct xml_node *k)
+static bool add_to_group(struct writer *w, struct map *by_name, struct group ***tail,
+                         const struct xml_node *k)
 {
     struct group *g = map_get(by_name, k->name);
     struct member *m = arena_new(w->arena, struct member);
