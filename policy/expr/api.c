@@ -6,6 +6,7 @@
 #include "policy/expr/format.h"
 #include "policy/expr/lib/json.h"
 #include "policy/expr/lib/lib.h"
+#include "policy/expr/lib/number_parse.h"
 
 #define UNIX_TICKS INT64_C(621355968000000000)
 
@@ -122,14 +123,12 @@ bool expr_value_bool(struct expr_value v, bool *out)
 
 bool expr_value_double(struct expr_value v, double *out)
 {
-    struct site site = { .on = TYPE_OF(DOUBLE), .ret = TYPE_OF(BOOL) };
-    struct expr_value args[2] = { v };
     struct expr_value number;
 
     if (v.kind == EXPR_STRING) {
-        if (!net_number_try_parse(NULL, &site, args).i)
+        if (number_from_text(NULL, text_slice(v), STYLES_FLOAT | STYLE_THOUSANDS, EXPR_F64, &number) != PARSED)
             return false;
-        *out = args[1].d;
+        *out = number.d;
         return true;
     }
     if (v.kind < EXPR_I8 || v.kind > EXPR_DECIMAL || op_convert(NULL, EXPR_F64, false, v, &number) != OP_FINE)
@@ -140,14 +139,13 @@ bool expr_value_double(struct expr_value v, double *out)
 
 bool expr_value_int(struct expr_value v, int64_t *out)
 {
-    struct site site = { .on = TYPE_OF(LONG), .ret = TYPE_OF(BOOL) };
-    struct expr_value args[2] = { v };
+    struct expr_value number;
     double d;
 
     if (v.kind == EXPR_STRING) {
-        if (!net_number_try_parse(NULL, &site, args).i)
+        if (number_from_text(NULL, text_slice(v), STYLES_INTEGER, EXPR_I64, &number) != PARSED)
             return false;
-        *out = args[1].i;
+        *out = number.i;
         return true;
     }
     if ((v.kind >= EXPR_I8 && v.kind <= EXPR_I64) || v.kind == EXPR_ENUM) {
