@@ -151,6 +151,10 @@ static void test_set_status(void **state)
     assert_int_equal(rig.rt.response.status, 202);
     assert_slice(rig.rt.response.reason, "R");
     rig_request("GET", "/", "", NULL);
+    rig_outbound("<set-status code='@(\"2\" + \"03\")'/>");
+    rig_run();
+    assert_int_equal(rig.rt.response.status, 203);
+    rig_request("GET", "/", "", NULL);
     rig_outbound("<set-status code='@(1000)'/>");
     rig_run();
     assert_last_error("set-status", "ExpressionValueEvaluationFailure", "'code' is 1000");
