@@ -249,9 +249,14 @@ static bool copy_object(struct vm *vm, struct expr_value v, struct expr_value *o
 
     switch (t->id) {
     case TYPE_LIST:
+    case TYPE_QUEUE:
+    case TYPE_STACK:
+    case TYPE_READONLYCOLLECTION:
         return copy_list(vm, v.p, out);
     case TYPE_DICTIONARY:
     case TYPE_HASHSET:
+    case TYPE_SORTEDDICTIONARY:
+    case TYPE_SORTEDSET:
         return copy_dict(vm, v.p, out);
     case TYPE_ARRAY:
         if (!type_eq(t, &type_bytes))

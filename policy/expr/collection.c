@@ -342,11 +342,15 @@ static bool open_object(struct vm *vm, struct iter *it)
         it->next = next_list;
         return true;
     case TYPE_LIST:
+    case TYPE_QUEUE:
+    case TYPE_READONLYCOLLECTION:
         it->next = next_list;
         it->version = OBJECT(it->source, list_object)->version;
         return true;
     case TYPE_DICTIONARY:
     case TYPE_HASHSET:
+    case TYPE_SORTEDDICTIONARY:
+    case TYPE_SORTEDSET:
         return open_dict(vm, it, t);
     case TYPE_SEQUENCE:
         it->seq = (struct seq_object *)it->source.p;

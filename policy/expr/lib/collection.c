@@ -8,14 +8,15 @@ static bool is_list(struct expr_value v)
 {
     const struct type *t = type_of_value(v);
 
-    return v.kind == EXPR_OBJECT && (t->id == TYPE_LIST || (t->id == TYPE_ARRAY && t->args[0]->id != TYPE_BYTE));
+    return v.kind == EXPR_OBJECT && (t->id == TYPE_LIST || t->id == TYPE_QUEUE || t->id == TYPE_STACK || t->id == TYPE_READONLYCOLLECTION ||
+                                     (t->id == TYPE_ARRAY && t->args[0]->id != TYPE_BYTE));
 }
 
 static bool is_dict(struct expr_value v)
 {
     const struct type *t = type_of_value(v);
 
-    return v.kind == EXPR_OBJECT && (t->id == TYPE_DICTIONARY || t->id == TYPE_HASHSET);
+    return v.kind == EXPR_OBJECT && (t->id == TYPE_DICTIONARY || t->id == TYPE_HASHSET || t->id == TYPE_SORTEDDICTIONARY || t->id == TYPE_SORTEDSET);
 }
 
 NATIVE(collection_count)
@@ -36,6 +37,11 @@ NATIVE(collection_count)
     while ((got = iter_next(vm, &it, &x)) > 0)
         n++;
     return val_int(n);
+}
+
+NATIVE(array_long_length)
+{
+    return val_long(net_collection_count(vm, site, a).i);
 }
 
 NATIVE(collection_contains)
@@ -183,45 +189,7 @@ NATIVE(list_reverse)
     return expr_value_null();
 }
 
-NATIVE(array_index_of)
-{
-    struct iter it;
-    struct expr_value x;
-
-    if (a[0].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "array");
-    if (!iter_open(vm, a[0], &it))
-        return expr_value_null();
-    for (int i = 0; iter_next(vm, &it, &x) > 0; i++)
-        if (value_equals(vm, x, a[1]))
-            return val_int(i);
-    return val_int(-1);
-}
-
 /* ---- Dictionary ---- */
-
-NATIVE(dict_new)
-{
-    struct dict_object *d = dict_make(vm, site->ret, expr_value_null());
-
-    return d ? object_value(d) : expr_value_null();
-}
-
-NATIVE(dict_new_from)
-{
-    struct dict_object *d = dict_make(vm, site->ret, expr_value_null());
-    struct iter it;
-    struct expr_value x;
-
-    if (a[0].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "dictionary");
-    if (!d || !iter_open(vm, a[0], &it))
-        return expr_value_null();
-    while (iter_next(vm, &it, &x) > 0)
-        if (!dict_put(vm, d, OBJECT(x, tuple_object)->f[0], OBJECT(x, tuple_object)->f[1]))
-            return expr_value_null();
-    return object_value(d);
-}
 
 /* The dictionary behind an interface: a dict_object, or NULL for a type with its own members (JObject, headers). */
 static struct dict_object *dict_of(struct expr_value v)
@@ -372,26 +340,6 @@ NATIVE(kvp_value)
 }
 
 /* ---- HashSet ---- */
-
-NATIVE(set_new)
-{
-    return net_dict_new(vm, site, a);
-}
-
-NATIVE(set_new_from)
-{
-    struct expr_value set = net_dict_new(vm, site, a), x;
-    struct iter it;
-
-    if (a[0].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "collection");
-    if (!set.p || !iter_open(vm, a[0], &it))
-        return expr_value_null();
-    while (iter_next(vm, &it, &x) > 0)
-        if (!dict_put(vm, OBJECT(set, dict_object), x, expr_value_null()))
-            return expr_value_null();
-    return set;
-}
 
 NATIVE(set_add)
 {
