@@ -1,0 +1,434 @@
+/* StringBuilder, StringWriter and StringReader. */
+#include "policy/expr/lib/string_int.h"
+
+/* The text so far; of a reader the whole text and how far it was read, in units. */
+struct builder_object {
+    struct object head;
+    struct buf text;
+    bool ascii;
+    bool closed;
+    uint32_t at;
+};
+
+static struct builder_object *make(struct vm *vm, const struct type *t, struct expr_value text)
+{
+    struct builder_object *o = vm_new(vm, struct builder_object);
+
+    if (!o)
+        return NULL;
+    o->head.type = t;
+    o->ascii = true;
+    buf_init(&o->text, vm->arena);
+    if (text.kind == EXPR_STRING) {
+        buf_put(&o->text, text_slice(text));
+        o->ascii = text_is_ascii(text);
+    }
+    return o;
+}
+
+#define BUILDER(v) OBJECT(v, builder_object)
+
+static struct expr_value text_of(struct expr_value v)
+{
+    struct slice s = buf_slice(&BUILDER(v)->text);
+
+    return BUILDER(v)->ascii ? text_ascii(s) : (struct expr_value){ .kind = EXPR_STRING, .n = (uint32_t)s.n, .s = s.n ? s.p : "" };
+}
+
+static struct expr_value append(struct vm *vm, struct expr_value self, struct expr_value text)
+{
+    struct builder_object *o = BUILDER(self);
+
+    if (text.kind == EXPR_NULL || vm->thrown)
+        return self;
+    if (o->closed)
+        return vm_throw(vm, TYPE_OBJECTDISPOSEDEXCEPTION, "Cannot write to a closed TextWriter.");
+    o->ascii &= text_is_ascii(text);
+    text_put(&o->text, text_slice(text));
+    if (o->text.failed || !vm_charge(vm, text.n / 64))
+        return vm_throw_budget(vm, "memory");
+    return self;
+}
+
+/* Put another text in its place. */
+static struct expr_value become(struct vm *vm, struct expr_value self, struct expr_value text)
+{
+    struct builder_object *o = BUILDER(self);
+
+    if (text.kind != EXPR_STRING)
+        return expr_value_null();
+    buf_init(&o->text, vm->arena);
+    o->ascii = true;
+    return append(vm, self, text);
+}
+
+/* (), (capacity), (text), (text, capacity) */
+NATIVE(builder_new)
+{
+    struct builder_object *o = make(vm, site->ret, site->n && a[0].kind == EXPR_STRING ? a[0] : expr_value_null());
+
+    return o ? object_value(o) : expr_value_null();
+}
+
+NATIVE(builder_new_part)
+{
+    NEED(0, "value");
+    a[0] = net_string_substring_length(vm, site, a);
+    return vm->thrown ? expr_value_null() : net_builder_new(vm, site, a);
+}
+
+/* The snapshot is a copy: the builder may change behind it. */
+NATIVE(builder_to_string)
+{
+    struct expr_value v = text_of(a[0]);
+
+    v.s = arena_copy(vm->arena, text_slice(v)).p;
+    return v.s || v.n == 0 ? v : vm_throw_budget(vm, "memory");
+}
+
+NATIVE(builder_to_string_part)
+{
+    struct expr_value part[3] = { net_builder_to_string(vm, site, a), a[1], a[2] };
+
+    return vm->thrown ? expr_value_null() : net_string_substring_length(vm, site, part);
+}
+
+NATIVE(builder_length)
+{
+    NEED_THIS;
+    return val_int((int32_t)text_length(text_of(a[0])));
+}
+
+NATIVE(builder_capacity)
+{
+    int32_t n = net_builder_length(vm, site, a).i > 16 ? (int32_t)net_builder_length(vm, site, a).i : 16;
+
+    return val_int(n);
+}
+
+NATIVE(builder_set_length)
+{
+    int64_t n;
+
+    NEED_THIS;
+    n = text_length(text_of(a[0]));
+    if (a[1].i < 0)
+        return vm_throw_range(vm, "value");
+    if (a[1].i <= n)
+        return become(vm, a[0], str_make(vm, text_slice(text_sub(vm->arena, text_of(a[0]), 0, (uint32_t)a[1].i))));
+    for (; n < a[1].i && !vm->thrown; n++)
+        append(vm, a[0], text_ascii(slice_of("\0", 1)));
+    return expr_value_null();
+}
+
+NATIVE(builder_item)
+{
+    NEED_THIS;
+    if (a[1].i < 0 || a[1].i >= text_length(text_of(a[0])))
+        return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
+    return val_char(text_unit(text_of(a[0]), (uint32_t)a[1].i));
+}
+
+/* The parts before `at` and behind `at + n`, with `middle` between them. */
+static struct expr_value splice(struct vm *vm, struct expr_value self, int64_t at, int64_t n, struct expr_value middle)
+{
+    struct expr_value text = str_make(vm, text_slice(text_of(self)));
+    uint32_t length = text_length(text);
+
+    become(vm, self, text_sub(vm->arena, text, 0, (uint32_t)at));
+    append(vm, self, middle);
+    return append(vm, self, text_sub(vm->arena, text, (uint32_t)(at + n), length - (uint32_t)(at + n)));
+}
+
+NATIVE(builder_set_item)
+{
+    NEED_THIS;
+    if (a[1].i < 0 || a[1].i >= text_length(text_of(a[0])))
+        return vm_throw_index(vm);
+    splice(vm, a[0], a[1].i, 1, string_needle(vm, a[2]));
+    return expr_value_null();
+}
+
+NATIVE(builder_append)
+{
+    NEED_THIS;
+    return append(vm, a[0], value_to_string(vm, a[1]));
+}
+
+NATIVE(builder_append_chars)
+{
+    NEED_THIS;
+    return a[1].kind == EXPR_NULL ? a[0] : append(vm, a[0], net_string_new_chars(vm, site, a + 1));
+}
+
+NATIVE(builder_append_repeat)
+{
+    NEED_THIS;
+    if (a[2].i < 0)
+        return string_negative(vm, "repeatCount", a[2].i);
+    return append(vm, a[0], net_string_new_repeat(vm, site, a + 1));
+}
+
+/* (text, start, count) */
+NATIVE(builder_append_part)
+{
+    NEED_THIS;
+    if (a[1].kind == EXPR_NULL)
+        return a[2].i == 0 && a[3].i == 0 ? a[0] : vm_throw_arg_null(vm, "value");
+    if (type_of_value(a[1])->id == TYPE_STRINGBUILDER)
+        a[1] = net_builder_to_string(vm, site, a + 1);
+    else if (a[1].kind == EXPR_OBJECT)
+        a[1] = net_string_new_chars(vm, site, a + 1);
+    if (a[2].i < 0 || a[3].i < 0 || a[2].i + a[3].i > text_length(a[1]))
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter '%s')",
+                        a[2].i < 0 ? "startIndex" : a[3].i < 0 ? "count" : "startIndex");
+    return append(vm, a[0], text_sub(vm->arena, a[1], (uint32_t)a[2].i, (uint32_t)a[3].i));
+}
+
+NATIVE(builder_append_line)
+{
+    NEED_THIS;
+    if (site->n > 1)
+        append(vm, a[0], value_to_string(vm, a[1]));
+    return append(vm, a[0], TEXT("\n"));
+}
+
+NATIVE(builder_append_format)
+{
+    NEED_THIS;
+    return append(vm, a[0], net_string_format(vm, site, a + 1));
+}
+
+NATIVE(builder_append_format_provider)
+{
+    NEED_THIS;
+    return append(vm, a[0], net_string_format(vm, site, a + 2));
+}
+
+NATIVE(builder_append_join)
+{
+    NEED_THIS;
+    return append(vm, a[0], net_string_join(vm, site, a + 1));
+}
+
+NATIVE(builder_insert)
+{
+    NEED_THIS;
+    if (a[1].i < 0 || a[1].i > text_length(text_of(a[0])))
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter 'index')");
+    if (a[2].kind == EXPR_NULL)
+        return a[0];
+    return splice(vm, a[0], a[1].i, 0, a[2].kind == EXPR_OBJECT && type_eq(type_of_value(a[2]), &type_chars) ? net_string_new_chars(vm, site, a + 2)
+                                                                                                          : value_to_string(vm, a[2]));
+}
+
+NATIVE(builder_remove)
+{
+    NEED_THIS;
+    if (a[2].i < 0)
+        return string_negative(vm, "length", a[2].i);
+    if (a[1].i < 0)
+        return string_negative(vm, "startIndex", a[1].i);
+    if (a[1].i + a[2].i > text_length(text_of(a[0])))
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter 'length')");
+    return splice(vm, a[0], a[1].i, a[2].i, TEXT(""));
+}
+
+/* (old, new [, start, count]) */
+NATIVE(builder_replace)
+{
+    struct expr_value args[3] = { expr_value_null(), a[1], a[2] };
+    struct site plain = *site;
+
+    NEED_THIS;
+    NEED(1, "oldValue");
+    plain.n = 3;
+    args[0] = net_builder_to_string(vm, site, a);
+    if (site->n > 4) {
+        if (a[3].i < 0 || a[4].i < 0 || a[3].i + a[4].i > text_length(args[0]))
+            return vm_throw_range(vm, a[3].i < 0 ? "startIndex" : "count");
+        args[0] = text_sub(vm->arena, args[0], (uint32_t)a[3].i, (uint32_t)a[4].i);
+    }
+    args[0] = net_string_replace(vm, &plain, args);
+    if (vm->thrown)
+        return expr_value_null();
+    return site->n > 4 ? splice(vm, a[0], a[3].i, a[4].i, args[0]) : become(vm, a[0], args[0]);
+}
+
+NATIVE(builder_clear)
+{
+    NEED_THIS;
+    return become(vm, a[0], TEXT(""));
+}
+
+NATIVE(builder_equals)
+{
+    struct expr_value other = a[1];
+
+    NEED_THIS;
+    return val_bool(other.kind == EXPR_OBJECT && slice_eq(text_slice(text_of(a[0])), text_slice(text_of(other))));
+}
+
+NATIVE(builder_max_capacity)
+{
+    return val_int(INT32_MAX);
+}
+
+/* ---- StringWriter ---- */
+
+/* What was written, as a builder of its own. */
+NATIVE(writer_builder)
+{
+    struct builder_object *o;
+
+    NEED_THIS;
+    o = make(vm, TYPE_OF(STRINGBUILDER), text_of(a[0]));
+    return o ? object_value(o) : expr_value_null();
+}
+
+/* The writers return nothing. */
+NATIVE(writer_write)
+{
+    net_builder_append(vm, site, a);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_chars)
+{
+    net_builder_append_chars(vm, site, a);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_format)
+{
+    net_builder_append_format(vm, site, a);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_line)
+{
+    net_builder_append_line(vm, site, a);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_line_format)
+{
+    net_builder_append_format(vm, site, a);
+    append(vm, a[0], TEXT("\n"));
+    return expr_value_null();
+}
+
+NATIVE(writer_new_line)
+{
+    return TEXT("\n");
+}
+
+NATIVE(writer_close)
+{
+    NEED_THIS;
+    BUILDER(a[0])->closed = true;
+    return expr_value_null();
+}
+
+NATIVE(writer_flush)
+{
+    return expr_value_null();
+}
+
+/* ---- StringReader ---- */
+
+NATIVE(reader_new)
+{
+    struct builder_object *o;
+
+    NEED(0, "s");
+    o = make(vm, site->ret, a[0]);
+    return o ? object_value(o) : expr_value_null();
+}
+
+static bool is_open(struct vm *vm, struct expr_value v)
+{
+    if (v.kind == EXPR_NULL)
+        vm_throw_null(vm);
+    else if (BUILDER(v)->closed)
+        vm_throw(vm, TYPE_OBJECTDISPOSEDEXCEPTION, "Cannot read from a closed TextReader.");
+    return !vm->thrown;
+}
+
+static struct expr_value unit_at(struct expr_value v, bool move)
+{
+    struct builder_object *o = BUILDER(v);
+    struct expr_value text = text_of(v);
+
+    if (o->at >= text_length(text))
+        return val_int(-1);
+    o->at += move;
+    return val_int((int32_t)text_unit(text, o->at - move));
+}
+
+NATIVE(reader_peek)
+{
+    return is_open(vm, a[0]) ? unit_at(a[0], false) : expr_value_null();
+}
+
+NATIVE(reader_read)
+{
+    return is_open(vm, a[0]) ? unit_at(a[0], true) : expr_value_null();
+}
+
+static struct expr_value rest(struct vm *vm, struct expr_value v)
+{
+    struct expr_value text = text_of(v);
+    uint32_t n = text_length(text), at = BUILDER(v)->at;
+
+    return text_sub(vm->arena, text, at, n - at);
+}
+
+NATIVE(reader_read_to_end)
+{
+    struct expr_value v;
+
+    if (!is_open(vm, a[0]))
+        return expr_value_null();
+    v = rest(vm, a[0]);
+    BUILDER(a[0])->at += text_length(v);
+    return v;
+}
+
+NATIVE(reader_read_line)
+{
+    struct expr_value v;
+    struct slice s;
+    size_t n = 0, end;
+
+    if (!is_open(vm, a[0]))
+        return expr_value_null();
+    v = rest(vm, a[0]);
+    s = text_slice(v);
+    if (s.n == 0)
+        return expr_value_null();
+    while (n < s.n && s.p[n] != '\r' && s.p[n] != '\n')
+        n++;
+    end = n + (n < s.n) + (n + 1 < s.n && s.p[n] == '\r' && s.p[n + 1] == '\n');
+    BUILDER(a[0])->at += text_index(v, (uint32_t)end);
+    return text_value(slice_first(s, n));
+}
+
+/* (buffer, index, count): units read */
+NATIVE(reader_read_block)
+{
+    int n = 0;
+
+    NEED(1, "buffer");
+    if (!is_open(vm, a[0]))
+        return expr_value_null();
+    if (a[2].i < 0 || a[3].i < 0)
+        return string_negative(vm, a[2].i < 0 ? "index" : "count", a[2].i < 0 ? a[2].i : a[3].i);
+    for (; n < a[3].i; n++) {
+        struct expr_value c = unit_at(a[0], true);
+
+        if (c.i < 0 || !array_set(vm, a[1], a[2].i + n, val_char((uint32_t)c.i)))
+            break;
+    }
+    return val_int(n);
+}
