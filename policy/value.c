@@ -164,17 +164,32 @@ static void compile_expression(struct comp *c, const struct origin *o, const str
                 "expression of '%s': %s", o->what, err.message);
 }
 
-/* "{retry-count}": a template's gap, to be filled before the document is used. Checking takes it as unknown
- * text. */
-static bool is_placeholder(struct slice s)
+static bool is_all(struct slice s, bool (*is)(char c))
 {
-    if (s.n < 3 || s.p[0] != '{' || s.p[s.n - 1] != '}')
-        return false;
-    for (size_t i = 1; i < s.n - 1; i++) {
-        if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+    for (size_t i = 0; i < s.n; i++) {
+        if (!is(s.p[i]))
             return false;
     }
-    return true;
+    return s.n > 0;
+}
+
+static bool is_gap_char(char c)
+{
+    return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_';
+}
+
+static bool is_constant_char(char c)
+{
+    return (c >= 'A' && c <= 'Z') || ascii_is_digit(c) || c == '_';
+}
+
+/* "{retry-count}", "RETRY_COUNT": a template's gap, to be filled before the document is used. Checking takes it
+ * as unknown text. */
+static bool is_placeholder(struct slice s)
+{
+    if (s.n > 2 && s.p[0] == '{' && s.p[s.n - 1] == '}')
+        return is_all(slice_sub(s, 1, s.n - 1), is_gap_char);
+    return ascii_is_alpha(s.n ? s.p[0] : '0') && slice_find_byte(s, '_') > 0 && is_all(s, is_constant_char);
 }
 
 /* True when v is a literal (of unknown content when it is open). */

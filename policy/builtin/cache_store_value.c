@@ -1,8 +1,6 @@
 /* cache-store-value: a value into the cache. reference/policies.md 9. Without a cache it is dropped. */
 #include "policy/rt.h"
 
-#define DURATION_MAX_S 31536000 /* a year */
-
 struct plan {
     struct value key, value, duration;
 };
@@ -14,7 +12,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     *plan = p;
     p->key = comp_attr(c, n, "key", VALUE_REQUIRED);
     p->value = comp_attr(c, n, "value", VALUE_REQUIRED);
-    p->duration = comp_attr_int(c, n, "duration", VALUE_REQUIRED, 0, DURATION_MAX_S, 0);
+    p->duration = comp_attr_int(c, n, "duration", VALUE_REQUIRED, 0, INT32_MAX, 0);
     comp_attr_enum(c, n, "caching-type", VALUE_LITERAL, rt_caching_types, 0);
     return !comp_failed(c);
 }

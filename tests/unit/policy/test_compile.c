@@ -291,7 +291,8 @@ static void test_check(void **state)
     assert_check("<inbound><base/></inbound><outbound><base/></outbound>", "");
     assert_check("<set-method>GET</set-method><set-variable name='a' value='b'/>", "");
     assert_check("<policies/><policies/>", "");
-    assert_check("<set-status code='{code}'/>", "");
+    assert_check("<set-status code='{code}'/><set-status code='THE_CODE'/>", "");
+    assert_check("<set-status code='CODE'/>", "1:19: error: 'code' is \"CODE\": expected a whole number\n");
     assert_check(
         "<policies>\n<inbound><nope/></inbound><backend>\n<set-status code='x'/></backend></policies>",
         "2:10: error: policy 'nope' is not known\n3:19: error: 'code' is \"x\": expected a whole number\n");
