@@ -177,8 +177,8 @@ const struct type *bind_type(struct binder *b, const struct stype *t)
         bind_error(b, t->pos, "unknown type '%.*s'", SLICE_ARG(t->name));
         return TYPE_OF(UNKNOWN);
     }
-    if (t->prefix.n && !slice_ends(slice_from(type_defs[id].ns), slice_trim(slice_first(t->prefix, t->prefix.n - 1))))
-        bind_error(b, t->pos, "unknown type '%.*s%.*s'", SLICE_ARG(t->prefix), SLICE_ARG(t->name));
+    if (t->prefix.n && !slice_ends(slice_from(type_defs[id].ns), slice_trim(t->prefix)))
+        bind_error(b, t->pos, "unknown type '%.*s.%.*s'", SLICE_ARG(t->prefix), SLICE_ARG(t->name));
     return type_make(b->c->scratch, id, t->n, args);
 }
 

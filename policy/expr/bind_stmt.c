@@ -81,7 +81,7 @@ static struct node *type_pattern(struct binder *b, const struct syn *p, struct v
 static struct syn *name_as_expression(struct binder *b, const struct stype *t)
 {
     struct syn *s = NULL;
-    struct slice rest = t->prefix.n ? slice_first(t->prefix, t->prefix.n - 1) : SLICE_NONE, part;
+    struct slice rest = t->prefix, part;
 
     if (t->kind != STYPE_NAMED || t->n)
         return NULL;
