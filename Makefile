@@ -89,7 +89,7 @@ $(eval $(call variant,armhf,musl-armhf,$(release),-static-pie))
 $(eval $(call variant,unit,host,$(checked),))
 $(eval $(call variant,asan,host,$(sanitize) $(asan_flags),$(asan_flags)))
 $(eval $(call variant,tsan,host,$(sanitize) $(tsan_flags),$(tsan_flags)))
-$(eval $(call variant,fuzz,host,$(sanitize) $(fuzz_flags) -Wno-error,$(asan_flags) -fsanitize=fuzzer,clang))
+$(eval $(call variant,fuzz,host,$(sanitize) $(fuzz_flags) -Wno-error -Wno-unknown-warning-option,$(asan_flags) -fsanitize=fuzzer,clang))
 
 hide := $(if $(V),,@)
 show  = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)')
