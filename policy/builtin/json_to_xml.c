@@ -66,7 +66,7 @@ static void put_name(struct writer *w, struct slice name)
 
 static void put_scalar(struct writer *w, const struct json *j, bool is_attr)
 {
-    struct slice text = SLICE_NONE;
+    struct slice text;
 
     if (json_type(j) == JSON_BOOL)
         text = json_bool(j, false) ? SLICE("True") : SLICE("False");
