@@ -339,6 +339,8 @@ static struct node *bind_foreach(struct binder *b, const struct syn *s)
 
     scope_push(b, &scope);
     n->a = bind_value(b, s->a, NULL);
+    if (!bind_failed(b) && type_is(n->a->type, TYPE_JOBJECT)) /* its own GetEnumerator: pairs, not the JToken's properties */
+        n->a = bind_named_call(b, s->pos, n->a, "<pairs>", NULL, 0);
     t = bind_failed(b) || type_is(n->a->type, TYPE_UNKNOWN) ? TYPE_OF(UNKNOWN) : type_element(b->c->scratch, n->a->type);
     if (!t) {
         bind_error(b, s->pos, "foreach cannot walk '%s'", bind_type_text(b, n->a->type));

@@ -68,7 +68,7 @@ NATIVE(jtoken_to_string)
 
     NEED_THIS;
     t = TOKEN(a[0]);
-    if (t->head.type->id == TYPE_JVALUE)
+    if (!json_is_container(t))
         return t->value.kind == EXPR_NULL ? TEXT("") : value_to_string(vm, t->value);
     return print(vm, t, true);
 }
@@ -91,6 +91,16 @@ static struct expr_value array_item(struct vm *vm, struct jtoken *t, int64_t i)
     return i < 0 || i >= t->n ? vm_throw_index(vm) : object_value(t->items[i]);
 }
 
+static struct expr_value bad_key(struct vm *vm, const struct jtoken *t, struct expr_value key, const char *expected)
+{
+    bool text = key.kind == EXPR_STRING;
+
+    if (key.kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "key");
+    return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Accessed %s values with invalid key value: %s%.*s%s. %s expected.", type_defs[t->head.type->id].name,
+                    text ? "\"" : "", SLICE_ARG(value_text(vm, key)), text ? "\"" : "", expected);
+}
+
 /* token[key]: by the token's own class. */
 NATIVE(jtoken_item)
 {
@@ -100,15 +110,11 @@ NATIVE(jtoken_item)
     t = TOKEN(a[0]);
     switch (t->head.type->id) {
     case TYPE_JOBJECT:
-        if (a[1].kind != EXPR_STRING)
-            return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Accessed JObject values with invalid key value: %.*s. Object property name expected.",
-                            SLICE_ARG(value_text(vm, a[1])));
-        return object_item(t, a[1]);
+        return a[1].kind == EXPR_STRING ? object_item(t, a[1]) : bad_key(vm, t, a[1], "Object property name");
     case TYPE_JARRAY:
-        if (a[1].kind != EXPR_I32)
-            return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Accessed JArray values with invalid key value: \"%.*s\". Int32 array index expected.",
-                            SLICE_ARG(value_text(vm, a[1])));
-        return array_item(vm, t, a[1].i);
+        return a[1].kind == EXPR_I32 ? array_item(vm, t, a[1].i) : bad_key(vm, t, a[1], "Int32 array index");
+    case TYPE_JCONSTRUCTOR:
+        return a[1].kind == EXPR_I32 ? array_item(vm, t, a[1].i) : bad_key(vm, t, a[1], "Argument position index");
     default:
         return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Cannot access child value on %s.%s.", type_defs[t->head.type->id].ns,
                         type_defs[t->head.type->id].name);
@@ -127,24 +133,11 @@ NATIVE(jarray_item)
     return array_item(vm, TOKEN(a[0]), a[1].i);
 }
 
-static struct jtoken *or_null(struct vm *vm, struct expr_value v)
-{
-    return v.kind == EXPR_NULL ? json_value(vm, v) : TOKEN(v);
-}
-
 static struct expr_value set_array(struct vm *vm, struct jtoken *t, int64_t i, struct expr_value v)
 {
-    struct jtoken *item = or_null(vm, v);
-
     if (i < 0 || i >= t->n)
         return vm_throw_index(vm);
-    if (item && item->parent)
-        item = json_clone(vm, item);
-    if (item) {
-        t->items[i]->parent = NULL;
-        t->items[i] = item;
-        item->parent = t;
-    }
+    json_put(vm, t, (uint32_t)i, json_content(vm, v));
     return expr_value_null();
 }
 
@@ -155,7 +148,7 @@ NATIVE(jtoken_set_item)
     NEED_THIS;
     t = TOKEN(a[0]);
     if (t->head.type->id == TYPE_JOBJECT && a[1].kind == EXPR_STRING)
-        json_set(vm, t, a[1], or_null(vm, a[2]));
+        json_set(vm, t, a[1], json_content(vm, a[2]));
     else if (t->head.type->id == TYPE_JARRAY && a[1].kind == EXPR_I32)
         return set_array(vm, t, a[1].i, a[2]);
     else
@@ -166,7 +159,7 @@ NATIVE(jtoken_set_item)
 NATIVE(jobject_set_item)
 {
     NEED_THIS;
-    json_set(vm, TOKEN(a[0]), a[1], or_null(vm, a[2]));
+    json_set(vm, TOKEN(a[0]), a[1], json_content(vm, a[2]));
     return expr_value_null();
 }
 
@@ -178,12 +171,22 @@ NATIVE(jarray_set_item)
 
 NATIVE(jtoken_from)
 {
-    return a[0].kind == EXPR_NULL && site->ret->id != TYPE_JTOKEN ? expr_value_null() : token_value(json_value(vm, a[0]));
+    struct expr_value v = a[0];
+
+    if (v.kind >= EXPR_I8 && v.kind <= EXPR_I64) /* Newtonsoft keeps every integer as long */
+        v.kind = EXPR_I64;
+    return token_value(json_value(vm, v));
 }
 
 NATIVE(jtoken_to)
 {
     return json_convert(vm, a[0], site->ret);
+}
+
+NATIVE(jtoken_value)
+{
+    NEED_THIS;
+    return json_change(vm, a[0], site->targs[0]);
 }
 
 NATIVE(jtoken_value_of)
@@ -192,7 +195,7 @@ NATIVE(jtoken_value_of)
 
     NEED_THIS;
     item = net_jtoken_item(vm, site, a);
-    return vm->thrown ? item : json_convert(vm, item, site->targs[0]);
+    return vm->thrown ? item : json_change(vm, item, site->targs[0]);
 }
 
 /* Children as a list: what foreach over a token walks. */
@@ -209,8 +212,8 @@ NATIVE(jtoken_iterate)
     return l ? object_value(l) : expr_value_null();
 }
 
-/* A JObject walks as KeyValuePair<string, JToken>. */
-NATIVE(jobject_iterate)
+/* What foreach over a JObject walks: KeyValuePair<string, JToken>. */
+NATIVE(jobject_pairs)
 {
     static const struct type *const args[] = { TYPE_OF(STRING), TYPE_OF(JTOKEN) };
     static const struct type pair = { .id = TYPE_KEYVALUEPAIR, .n = 2, .args = args };
@@ -238,6 +241,29 @@ NATIVE(jcontainer_add)
     return expr_value_null();
 }
 
+NATIVE(jcontainer_add_first)
+{
+    uint32_t at = 0;
+
+    NEED_THIS;
+    json_insert_content(vm, TOKEN(a[0]), &at, a[1]);
+    return expr_value_null();
+}
+
+NATIVE(jcontainer_remove_all)
+{
+    NEED_THIS;
+    while (TOKEN(a[0])->n)
+        json_remove(TOKEN(a[0]), TOKEN(a[0])->n - 1);
+    return expr_value_null();
+}
+
+NATIVE(jcontainer_replace_all)
+{
+    net_jcontainer_remove_all(vm, site, a);
+    return vm->thrown ? expr_value_null() : net_jcontainer_add(vm, site, a);
+}
+
 static struct expr_value with_content(struct vm *vm, unsigned type, enum json_kind kind, struct expr_value params)
 {
     struct jtoken *t = json_new(vm, type, kind);
@@ -247,6 +273,16 @@ static struct expr_value with_content(struct vm *vm, unsigned type, enum json_ki
         if (!json_add_content(vm, t, l->items[i]))
             return expr_value_null();
     return token_value(t);
+}
+
+NATIVE(jobject_new_empty)
+{
+    return token_value(json_new(vm, TYPE_JOBJECT, JSON_K_OBJECT));
+}
+
+NATIVE(jarray_new_empty)
+{
+    return token_value(json_new(vm, TYPE_JARRAY, JSON_K_ARRAY));
 }
 
 NATIVE(jobject_new)
@@ -259,6 +295,40 @@ NATIVE(jarray_new)
     return with_content(vm, TYPE_JARRAY, JSON_K_ARRAY, a[0]);
 }
 
+static struct expr_value with_one(struct vm *vm, struct jtoken *t, struct expr_value content)
+{
+    return t && json_add_content(vm, t, content) ? object_value(t) : expr_value_null();
+}
+
+NATIVE(jobject_new_one)
+{
+    return with_one(vm, json_new(vm, TYPE_JOBJECT, JSON_K_OBJECT), a[0]);
+}
+
+NATIVE(jarray_new_one)
+{
+    return with_one(vm, json_new(vm, TYPE_JARRAY, JSON_K_ARRAY), a[0]);
+}
+
+NATIVE(jtoken_new_copy)
+{
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "other");
+    return token_value(json_clone(vm, TOKEN(a[0])));
+}
+
+NATIVE(jconstructor_new)
+{
+    struct jtoken *t = json_new(vm, TYPE_JCONSTRUCTOR, JSON_K_CONSTRUCTOR);
+
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "name");
+    if (!t)
+        return expr_value_null();
+    t->value = a[0];
+    return site->n < 2 ? object_value(t) : with_one(vm, t, a[1]);
+}
+
 NATIVE(jobject_contains_key)
 {
     NEED_THIS;
@@ -267,12 +337,130 @@ NATIVE(jobject_contains_key)
 
 NATIVE(jobject_add)
 {
+    struct jtoken *p, *value;
+
     NEED_THIS;
-    if (json_property(TOKEN(a[0]), text_slice(a[1])))
-        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION,
-                        "Can not add property %.*s to Newtonsoft.Json.Linq.JObject. Property with the same name already exists on object.",
-                        (int)a[1].n, a[1].s);
-    json_set(vm, TOKEN(a[0]), a[1], or_null(vm, a[2]));
+    if (a[1].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "name");
+    p = json_new(vm, TYPE_JPROPERTY, JSON_K_PROPERTY);
+    value = p ? json_content(vm, a[2]) : NULL;
+    if (!value)
+        return expr_value_null();
+    p->value = a[1];
+    if (json_append(vm, p, value))
+        json_insert(vm, TOKEN(a[0]), TOKEN(a[0])->n, p);
+    return expr_value_null();
+}
+
+/* The property of an object; comparison: a StringComparison, odd ones ignore case. An exact match goes first. */
+static struct jtoken *find_property(struct jtoken *o, struct expr_value name, int64_t comparison)
+{
+    struct jtoken *p;
+
+    if (name.kind != EXPR_STRING)
+        return NULL;
+    p = json_property(o, text_slice(name));
+    for (uint32_t i = 0; !p && comparison % 2 && i < o->n; i++)
+        if (text_compare_ordinal(o->items[i]->value, name, true) == 0)
+            p = o->items[i];
+    return p;
+}
+
+NATIVE(jobject_remove)
+{
+    struct jtoken *p;
+
+    NEED_THIS;
+    if (a[1].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "propertyName");
+    p = find_property(TOKEN(a[0]), a[1], 4);
+    if (p)
+        json_remove(TOKEN(a[0]), json_index(p));
+    return val_bool(p != NULL);
+}
+
+NATIVE(jobject_property)
+{
+    NEED_THIS;
+    return token_value(find_property(TOKEN(a[0]), a[1], site->n > 2 ? a[2].i : 4));
+}
+
+NATIVE(jobject_get_value)
+{
+    struct jtoken *p;
+
+    NEED_THIS;
+    p = find_property(TOKEN(a[0]), a[1], site->n > 2 ? a[2].i : 4);
+    return p ? object_value(p->items[0]) : expr_value_null();
+}
+
+static struct expr_value try_get(struct jtoken *o, struct expr_value name, int64_t comparison, struct expr_value *out)
+{
+    struct jtoken *p = find_property(o, name, comparison);
+
+    *out = p ? object_value(p->items[0]) : expr_value_null();
+    return val_bool(p != NULL);
+}
+
+NATIVE(jobject_try_get)
+{
+    NEED_THIS;
+    return try_get(TOKEN(a[0]), a[1], 4, &a[2]);
+}
+
+NATIVE(jobject_try_get_case)
+{
+    NEED_THIS;
+    return try_get(TOKEN(a[0]), a[1], a[2].i, &a[3]);
+}
+
+NATIVE(jarray_read_only)
+{
+    return val_bool(false);
+}
+
+/* By reference: what Newtonsoft's list of tokens does. */
+NATIVE(jarray_index_of)
+{
+    NEED_THIS;
+    for (uint32_t i = 0; i < TOKEN(a[0])->n; i++)
+        if (TOKEN(a[0])->items[i] == a[1].p && a[1].kind == EXPR_OBJECT)
+            return val_int((int32_t)i);
+    return val_int(-1);
+}
+
+NATIVE(jarray_contains)
+{
+    NEED_THIS;
+    return val_bool(net_jarray_index_of(vm, site, a).i >= 0);
+}
+
+NATIVE(jarray_insert)
+{
+    NEED_THIS;
+    if (a[1].i < 0 || a[1].i > TOKEN(a[0])->n)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index must be within the bounds of the List. (Parameter 'index')");
+    json_insert(vm, TOKEN(a[0]), (uint32_t)a[1].i, json_content(vm, a[2]));
+    return expr_value_null();
+}
+
+NATIVE(jarray_remove)
+{
+    struct expr_value i;
+
+    NEED_THIS;
+    i = net_jarray_index_of(vm, site, a);
+    if (i.i >= 0)
+        json_remove(TOKEN(a[0]), (uint32_t)i.i);
+    return val_bool(i.i >= 0);
+}
+
+NATIVE(jarray_remove_at)
+{
+    NEED_THIS;
+    if (a[1].i < 0 || a[1].i >= TOKEN(a[0])->n)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index is equal to or greater than Count. (Parameter 'index')");
+    json_remove(TOKEN(a[0]), (uint32_t)a[1].i);
     return expr_value_null();
 }
 
@@ -281,13 +469,10 @@ static struct jtoken *property_content(struct vm *vm, struct expr_value content)
 {
     struct jtoken *array;
 
-    if (jtoken_is(content))
-        return TOKEN(content)->parent ? json_clone(vm, TOKEN(content)) : TOKEN(content);
-    if (content.kind == EXPR_OBJECT && type_element(vm->arena, type_of_value(content)) && !type_eq(type_of_value(content), &type_bytes)) {
-        array = json_new(vm, TYPE_JARRAY, JSON_K_ARRAY);
-        return array && json_add_content(vm, array, content) ? array : NULL;
-    }
-    return json_value(vm, content);
+    if (!json_is_multi(vm, content))
+        return json_content(vm, content);
+    array = json_new(vm, TYPE_JARRAY, JSON_K_ARRAY);
+    return array && json_add_content(vm, array, content) ? array : NULL;
 }
 
 NATIVE(jproperty_new)
@@ -301,8 +486,7 @@ NATIVE(jproperty_new)
     if (!value)
         return expr_value_null();
     p->value = a[0];
-    json_append(vm, p, value);
-    return object_value(p);
+    return json_append(vm, p, value) ? object_value(p) : expr_value_null();
 }
 
 NATIVE(jproperty_name)
@@ -314,22 +498,20 @@ NATIVE(jproperty_name)
 NATIVE(jproperty_value)
 {
     NEED_THIS;
-    return object_value(TOKEN(a[0])->items[0]);
+    return TOKEN(a[0])->n ? object_value(TOKEN(a[0])->items[0]) : expr_value_null();
 }
 
 NATIVE(jproperty_set_value)
 {
-    struct jtoken *v;
+    struct jtoken *p, *v;
 
     NEED_THIS;
-    v = or_null(vm, a[1]);
-    if (v && v->parent)
-        v = json_clone(vm, v);
-    if (v) {
-        TOKEN(a[0])->items[0]->parent = NULL;
-        TOKEN(a[0])->items[0] = v;
-        v->parent = TOKEN(a[0]);
-    }
+    p = TOKEN(a[0]);
+    v = json_content(vm, a[1]);
+    if (p->n)
+        json_put(vm, p, 0, v);
+    else
+        json_insert(vm, p, 0, v);
     return expr_value_null();
 }
 
@@ -338,8 +520,75 @@ NATIVE(jvalue_new)
     return token_value(json_value(vm, a[0]));
 }
 
+NATIVE(jvalue_new_char)
+{
+    return token_value(json_value(vm, value_to_string(vm, a[0])));
+}
+
+NATIVE(jvalue_create_null)
+{
+    return token_value(json_value(vm, expr_value_null()));
+}
+
+NATIVE(jvalue_create_undefined)
+{
+    return token_value(json_new(vm, TYPE_JVALUE, JSON_K_UNDEFINED));
+}
+
+NATIVE(jraw_new)
+{
+    struct jtoken *t = json_new(vm, TYPE_JRAW, JSON_K_RAW);
+
+    if (t)
+        t->value = a[0];
+    return token_value(t);
+}
+
 NATIVE(jvalue_value)
 {
     NEED_THIS;
     return TOKEN(a[0])->value;
+}
+
+NATIVE(jvalue_set_value)
+{
+    struct jtoken *t;
+
+    NEED_THIS;
+    t = json_value(vm, a[1]);
+    if (t) {
+        TOKEN(a[0])->value = t->value;
+        TOKEN(a[0])->kind = TOKEN(a[0])->kind == JSON_K_RAW ? JSON_K_RAW : t->kind;
+    }
+    return expr_value_null();
+}
+
+NATIVE(jvalue_to_string_format)
+{
+    NEED_THIS;
+    if (TOKEN(a[0])->value.kind == EXPR_NULL)
+        return TEXT("");
+    return format_value(vm, TOKEN(a[0])->value, a[1].kind == EXPR_STRING ? text_slice(a[1]) : SLICE_NONE);
+}
+
+NATIVE(jvalue_hash)
+{
+    NEED_THIS;
+    return val_int((int32_t)(value_hash(vm, TOKEN(a[0])->value) & INT32_MAX));
+}
+
+NATIVE(jvalue_compare)
+{
+    const struct jtoken *t, *other;
+    enum json_kind kind;
+
+    NEED_THIS;
+    if (a[1].kind == EXPR_NULL)
+        return val_int(1);
+    t = TOKEN(a[0]);
+    other = jtoken_is(a[1]) ? TOKEN(a[1]) : json_value(vm, a[1]);
+    if (!other)
+        return expr_value_null();
+    kind = (enum json_kind)(t->kind == JSON_K_STRING && other->kind != JSON_K_STRING ? other->kind : t->kind);
+    return val_int(json_compare(vm, kind, t->value, other->value));
 }

@@ -1,49 +1,131 @@
-/* Reading JSON as Newtonsoft's JsonTextReader does: single quotes, unquoted names, comments and trailing commas too. */
+/* Reading JSON as Newtonsoft's JsonTextReader does: single quotes, unquoted names, comments, trailing commas, hexadecimal
+ * and octal numbers, NaN, undefined and constructors too; texts that look like dates become dates. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "platform/base/utf8.h"
+#include "policy/expr/decimal.h"
 #include "policy/expr/lib/json.h"
 
-#define DEPTH_MAX 200
+/* One open container, for the path in messages. */
+struct level {
+    struct level *up;
+    bool named;       /* an object: name is the last property's */
+    struct slice name;
+    int32_t index;    /* an array: of the last finished value */
+};
 
 struct reader {
     struct vm *vm;
     const char *start, *p, *end;
     unsigned depth;
+    bool begun;       /* a token was read */
+    bool just_opened; /* right behind '{' or '[': the path does not count that container yet */
+    bool dates;
+    unsigned type;    /* what is loaded: for "Unexpected end of content" */
+    struct level *level;
 };
 
-static void *fail(struct reader *r, const char *what)
+static void put_level(struct reader *r, struct buf *b, const struct level *l)
+{
+    if (l->up)
+        put_level(r, b, l->up);
+    if (l == r->level && r->just_opened)
+        return;
+    if (!l->named)
+        buf_printf(b, "[%d]", l->index);
+    else if (l->name.p)
+        json_put_step(r->vm, b, l->name);
+}
+
+static void *fail(struct reader *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void *fail(struct reader *r, const char *fmt, ...)
 {
     unsigned line = 1, column = 0;
+    struct slice what;
+    struct buf path;
+    va_list args;
 
+    if (r->vm->thrown)
+        return NULL;
+    va_start(args, fmt);
+    what = arena_vprintf(r->vm->arena, fmt, args);
+    va_end(args);
     for (const char *q = r->start; q < r->p; q++) {
-        column++;
+        if ((*q & 0xC0) != 0x80)
+            column += (*q & 0xF8) == 0xF0 ? 2 : 1;
         if (*q == '\n') {
             line++;
             column = 0;
         }
     }
-    vm_throw(r->vm, TYPE_JSONREADEREXCEPTION, "%s Path '', line %u, position %u.", what, line, column);
+    if (!r->begun && column == 0)
+        line = 0;
+    buf_init(&path, r->vm->arena);
+    if (r->level)
+        put_level(r, &path, r->level);
+    vm_throw(r->vm, TYPE_JSONREADEREXCEPTION, "%.*s%s Path '%.*s', line %u, position %u.", SLICE_ARG(what), slice_ends(what, SLICE(".")) ? "" : ".",
+             SLICE_ARG(buf_slice(&path)), line, column);
     return NULL;
 }
 
-static void skip_space(struct reader *r)
+/* The character at p, for messages. */
+static struct slice here(const struct reader *r)
+{
+    uint32_t cp;
+
+    return slice_of(r->p, text_decode(r->p, r->end, &cp));
+}
+
+static void *fail_at(struct reader *r, const char *what)
+{
+    return fail(r, "%s: %.*s.", what, SLICE_ARG(here(r)));
+}
+
+static void *fail_end(struct reader *r)
+{
+    return fail(r, "Unexpected end of content while loading %s.", type_defs[r->type].name);
+}
+
+static bool skip_comment(struct reader *r)
+{
+    if (r->p + 1 >= r->end || (r->p[1] != '*' && r->p[1] != '/')) {
+        r->p++;
+        if (r->p >= r->end)
+            fail(r, "Unexpected end while parsing comment.");
+        else
+            fail(r, "Error parsing comment. Expected: *, got %.*s.", SLICE_ARG(here(r)));
+        return false;
+    }
+    if (r->p[1] == '/') {
+        while (r->p < r->end && *r->p != '\n' && *r->p != '\r')
+            r->p++;
+        return true;
+    }
+    for (r->p += 2; r->p + 1 < r->end; r->p++)
+        if (r->p[0] == '*' && r->p[1] == '/') {
+            r->p += 2;
+            return true;
+        }
+    r->p = r->end;
+    fail(r, "Unexpected end while parsing comment.");
+    return false;
+}
+
+static bool skip_space(struct reader *r)
 {
     while (r->p < r->end) {
-        if (ascii_is_space(*r->p)) {
+        if (ascii_is_space(*r->p))
             r->p++;
-        } else if (*r->p == '/' && r->p + 1 < r->end && r->p[1] == '*') {
-            for (r->p += 2; r->p < r->end && !(r->p[0] == '*' && r->p + 1 < r->end && r->p[1] == '/');)
-                r->p++;
-            r->p += r->p < r->end ? 2 : 0;
-        } else if (*r->p == '/' && r->p + 1 < r->end && r->p[1] == '/') {
-            while (r->p < r->end && *r->p != '\n')
-                r->p++;
-        } else {
-            return;
-        }
+        else if (r->end - r->p > 1 && (uint8_t)r->p[0] == 0xC2 && (uint8_t)r->p[1] == 0xA0)
+            r->p += 2;
+        else if (*r->p != '/')
+            return true;
+        else if (!skip_comment(r))
+            return false;
     }
+    return true;
 }
 
 static bool read_escape(struct reader *r, struct buf *b)
@@ -51,22 +133,30 @@ static bool read_escape(struct reader *r, struct buf *b)
     static const char from[] = "\"'\\/bfnrt", to[] = "\"'\\/\b\f\n\r\t";
     const char *at;
     uint32_t unit = 0;
+    struct slice digits;
 
     if (++r->p >= r->end)
-        return false;
+        return true; /* unterminated: the caller says so */
     if (*r->p == 'u') {
-        r->p++;
-        for (int i = 0; i < 4; i++, r->p++) {
-            if (r->p >= r->end || ascii_hex_value(*r->p) < 0)
-                return false;
-            unit = unit << 4 | (uint32_t)ascii_hex_value(*r->p);
+        digits = slice_of(r->p + 1, r->end - r->p - 1 < 4 ? (size_t)(r->end - r->p - 1) : 4);
+        r->p += 1 + digits.n;
+        for (size_t i = 0; i < 4; i++) {
+            if (i >= digits.n)
+                return fail(r, "Unexpected end while parsing Unicode escape sequence.") != NULL;
+            if (ascii_hex_value(digits.p[i]) < 0)
+                return fail(r, "Invalid Unicode escape sequence: \\u%.*s.", SLICE_ARG(digits)) != NULL;
+            unit = unit << 4 | (uint32_t)ascii_hex_value(digits.p[i]);
         }
         text_put_unit(b, unit);
         return true;
     }
-    at = strchr(from, *r->p);
-    if (!at || !*r->p)
-        return false;
+    at = *r->p ? strchr(from, *r->p) : NULL;
+    if (!at) {
+        struct slice bad = here(r);
+
+        r->p += bad.n;
+        return fail(r, "Bad JSON escape sequence: \\%.*s.", SLICE_ARG(bad)) != NULL;
+    }
     buf_putc(b, to[at - from]);
     r->p++;
     return true;
@@ -82,204 +172,444 @@ static bool read_string(struct reader *r, struct expr_value *out)
         r->p++;
     if (r->p < r->end && *r->p == quote) {
         *out = str_make(r->vm, slice_of(start, (size_t)(r->p++ - start)));
-        return !r->vm->arena->overflow;
+        return !r->vm->arena->overflow || vm_throw_budget(r->vm, "memory").i;
     }
     buf_init(&b, r->vm->arena);
     buf_put(&b, slice_of(start, (size_t)(r->p - start)));
     while (r->p < r->end && *r->p != quote) {
-        if (*r->p != '\\') {
-            buf_putc(&b, *r->p++);
-        } else if (!read_escape(r, &b)) {
-            fail(r, "Bad JSON escape sequence.");
+        const char *from = r->p;
+
+        while (r->p < r->end && *r->p != quote && *r->p != '\\')
+            r->p++;
+        if (r->p > from)
+            text_put(&b, slice_of(from, (size_t)(r->p - from)));
+        else if (!read_escape(r, &b))
             return false;
-        }
     }
-    if (r->p >= r->end) {
-        fail(r, "Unterminated string.");
-        return false;
-    }
+    if (r->p >= r->end)
+        return fail(r, "Unterminated string. Expected delimiter: %c.", quote) != NULL;
     r->p++;
     *out = text_value(buf_slice(&b));
-    return !b.failed;
+    return !b.failed || vm_throw_budget(r->vm, "memory").i;
+}
+
+/* ---- dates ---- */
+
+struct date_text {
+    const char *p, *end;
+};
+
+static int digits(struct date_text *d, int n)
+{
+    int v = 0;
+
+    if (d->end - d->p < n)
+        return -1;
+    for (; n > 0; n--, d->p++) {
+        if (!ascii_is_digit(*d->p))
+            return -1;
+        v = v * 10 + (*d->p - '0');
+    }
+    return v;
+}
+
+static bool mark(struct date_text *d, char c)
+{
+    if (d->p >= d->end || *d->p != c)
+        return false;
+    d->p++;
+    return true;
+}
+
+static int64_t days_before(int y, int m, int day)
+{
+    static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+    bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+
+    return (int64_t)(y - 1) * 365 + (y - 1) / 4 - (y - 1) / 100 + (y - 1) / 400 + before[m - 1] + (leap && m > 2) + day - 1;
+}
+
+static bool is_day(int y, int m, int d)
+{
+    static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+
+    return y >= 1 && m >= 1 && m <= 12 && d >= 1 && d <= lengths[m - 1] + (leap && m == 2);
+}
+
+#define TICKS_SECOND INT64_C(10000000)
+#define TICKS_MAX INT64_C(3155378975999999999)
+enum { KIND_NONE, KIND_UTC, KIND_LOCAL };
+
+/* Z, +hh:mm, +hhmm, +hh: the kind, and the offset taken off the ticks (the local zone is UTC). */
+static bool read_zone(struct date_text *d, int64_t *ticks, int *kind)
+{
+    int hours, minutes = 0, sign;
+
+    *kind = KIND_NONE;
+    if (d->p == d->end)
+        return true;
+    *kind = KIND_UTC;
+    if (mark(d, 'Z') || mark(d, 'z'))
+        return d->p == d->end;
+    *kind = KIND_LOCAL;
+    sign = *d->p == '-' ? -1 : 1;
+    if (*d->p != '-' && *d->p != '+')
+        return false;
+    d->p++;
+    if ((hours = digits(d, 2)) < 0)
+        return false;
+    if (d->p < d->end) {
+        mark(d, ':');
+        if ((minutes = digits(d, 2)) < 0)
+            return false;
+    }
+    *ticks -= sign * (hours * 3600 + minutes * 60) * TICKS_SECOND;
+    return d->p == d->end && *ticks >= 0 && *ticks <= TICKS_MAX;
+}
+
+/* "yyyy-MM-ddTHH:mm:ss[.fffffff][zone]" */
+static bool iso_date(struct slice s, struct expr_value *out)
+{
+    struct date_text d = { s.p, s.p + s.n };
+    int y, m, day, h, min, sec, kind;
+    int64_t ticks, fraction = 0;
+
+    if ((y = digits(&d, 4)) < 1 || !mark(&d, '-') || (m = digits(&d, 2)) < 1 || !mark(&d, '-') || !is_day(y, m, day = digits(&d, 2)) ||
+        !mark(&d, 'T') || (h = digits(&d, 2)) < 0 || !mark(&d, ':') || (min = digits(&d, 2)) < 0 || !mark(&d, ':') || (sec = digits(&d, 2)) < 0)
+        return false;
+    if (h > 24 || min > 59 || sec > 59 || (h == 24 && (min || sec)))
+        return false;
+    if (mark(&d, '.')) {
+        int n = 0;
+
+        for (; d.p < d.end && n < 7 && ascii_is_digit(*d.p); n++)
+            fraction = fraction * 10 + (*d.p++ - '0');
+        if (n == 0 || (h == 24 && fraction))
+            return false;
+        for (; n < 7; n++)
+            fraction *= 10;
+    }
+    ticks = ((days_before(y, m, day) * 24 + h) * 3600 + min * 60 + sec) * TICKS_SECOND + fraction;
+    if (ticks > TICKS_MAX || !read_zone(&d, &ticks, &kind))
+        return false;
+    *out = (struct expr_value){ .kind = EXPR_DATETIME, .aux = (uint16_t)kind, .i = ticks };
+    return true;
+}
+
+/* "/Date(1234567890123+0100)/": milliseconds of the Unix time */
+static bool microsoft_date(struct slice s, struct expr_value *out)
+{
+    struct slice body = slice_sub(s, 6, s.n - 2), number = body;
+    uint64_t ms;
+    int64_t ticks;
+    bool negative = body.n && *body.p == '-', local = false;
+
+    for (size_t i = 1; i < body.n; i++)
+        if (body.p[i] == '+' || body.p[i] == '-') {
+            number = slice_first(body, i);
+            local = true;
+            break;
+        }
+    if (!slice_to_u64(slice_skip(number, negative), UINT64_C(300000000000000), &ms))
+        return false;
+    ticks = INT64_C(621355968000000000) + (negative ? -(int64_t)ms : (int64_t)ms) * 10000;
+    if (ticks < 0 || ticks > TICKS_MAX)
+        return false;
+    *out = (struct expr_value){ .kind = EXPR_DATETIME, .aux = local ? KIND_LOCAL : KIND_UTC, .i = ticks };
+    return true;
+}
+
+bool json_read_date(struct slice s, struct expr_value *out)
+{
+    if (s.n >= 9 && slice_starts(s, SLICE("/Date(")) && slice_ends(s, SLICE(")/")))
+        return microsoft_date(s, out);
+    return s.n >= 19 && s.n <= 40 && ascii_is_digit(s.p[0]) && s.p[10] == 'T' && iso_date(s, out);
+}
+
+/* ---- numbers and words ---- */
+
+static bool is_separator(char c)
+{
+    return ascii_is_space(c) || c == ',' || c == ']' || c == '}' || c == ')' || c == '/';
+}
+
+static struct jtoken *whole_number(struct reader *r, struct slice s)
+{
+    bool negative = s.p[0] == '-';
+    struct decimal d;
+    struct jtoken *t;
+    uint64_t u;
+
+    if (slice_to_u64(slice_skip(s, negative), (uint64_t)INT64_MAX + negative, &u))
+        return json_value(r->vm, val_long(negative ? (int64_t)(0 - u) : (int64_t)u));
+    t = json_new(r->vm, TYPE_JVALUE, JSON_K_INTEGER);
+    if (!t)
+        return NULL;
+    if (!negative && slice_to_u64(s, UINT64_MAX, &u))
+        t->value = (struct expr_value){ .kind = EXPR_U64, .u = u };
+    else if (s.n < 28 && decimal_parse(s, &d))
+        t->value = decimal_value(r->vm->arena, d);
+    else
+        t->value = str_make(r->vm, s);
+    return t;
 }
 
 static struct jtoken *read_number(struct reader *r)
 {
-    char text[64], *stop;
-    size_t n = 0;
-    bool real = false;
-    struct expr_value v = { .kind = EXPR_I64 };
+    const char *p = r->p;
+    struct slice s;
+    char *text, *stop;
+    bool plain = true;
 
-    while (r->p + n < r->end && n < sizeof text - 1 && (ascii_is_digit(r->p[n]) || strchr("+-.eE", r->p[n]))) {
-        real |= r->p[n] == '.' || (r->p[n] | 32) == 'e';
-        text[n] = r->p[n];
-        n++;
+    while (p < r->end && (ascii_hex_value(*p) >= 0 || (*p && strchr("+-.xX", *p))))
+        p++;
+    if (p < r->end && !is_separator(*p)) {
+        r->p = p;
+        return fail_at(r, "Unexpected character encountered while parsing number");
     }
-    text[n] = 0;
-    if (!real) {
-        uint64_t u;
-        bool negative = text[0] == '-';
+    s = slice_of(r->p, (size_t)(p - r->p));
+    r->p = p;
+    text = arena_cstr(r->vm->arena, s);
+    if (!text)
+        return vm_throw_budget(r->vm, "memory"), NULL;
+    if (s.n > 1 && s.p[0] == '0' && s.p[1] != '.' && (s.p[1] | 32) != 'e') {
+        int64_t v = (int64_t)strtoull(text, &stop, (s.p[1] | 32) == 'x' ? 16 : 8);
 
-        if (!slice_to_u64(slice_from(text + negative), (uint64_t)INT64_MAX + negative, &u)) {
-            real = true;
-        } else {
-            v.i = negative ? (int64_t)(0 - u) : (int64_t)u;
-            stop = text + n;
-        }
+        return *stop ? fail(r, "Input string '%s' is not a valid number.", text) : json_value(r->vm, val_long(v));
     }
-    if (real) {
-        v = val_double(strtod(text, &stop));
-    }
-    if (n == 0 || *stop)
-        return fail(r, "Unexpected character encountered while parsing number.");
-    r->p += n;
-    return json_value(r->vm, v);
+    for (size_t i = s.p[0] == '-'; i < s.n; i++)
+        plain &= ascii_is_digit(s.p[i]);
+    if (plain && s.n > (s.p[0] == '-'))
+        return whole_number(r, s);
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_digit(s.p[i]) && !strchr("+-.eE", s.p[i]))
+            return fail(r, "Input string '%s' is not a valid number.", text);
+    double d = strtod(text, &stop);
+    return *stop || stop == text ? fail(r, "Input string '%s' is not a valid number.", text) : json_value(r->vm, val_double(d));
 }
 
+static struct jtoken *read_constructor(struct reader *r);
+
+static struct jtoken *read_word(struct reader *r)
+{
+    static const struct { const char *text, *what; struct expr_value v; } words[] = {
+        { "true", "boolean", { .kind = EXPR_BOOL, .i = 1 } }, { "false", "boolean", { .kind = EXPR_BOOL } }, { "null", "null", { .kind = EXPR_NULL } },
+        { "NaN", "NaN", { .kind = EXPR_F64, .d = (double)NAN } }, { "Infinity", "Infinity", { .kind = EXPR_F64, .d = (double)INFINITY } },
+        { "-Infinity", "-Infinity", { .kind = EXPR_F64, .d = -(double)INFINITY } }, { "undefined", "undefined", { .kind = EXPR_NULL } } };
+    struct slice rest = slice_of(r->p, (size_t)(r->end - r->p));
+    struct jtoken *t;
+
+    if (slice_starts(rest, SLICE("new")) && rest.n > 3 && ascii_is_space(rest.p[3]))
+        return read_constructor(r);
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        size_t n = strlen(words[i].text);
+
+        if (*r->p != words[i].text[0] || (*r->p == '-' && (rest.n < 2 || rest.p[1] != 'I')))
+            continue;
+        if (!slice_starts(rest, slice_from(words[i].text)) || (rest.n > n && !is_separator(rest.p[n])))
+            return fail(r, "Error parsing %s value.", words[i].what);
+        r->p += n;
+        t = json_value(r->vm, words[i].v);
+        if (t && *words[i].text == 'u')
+            t->kind = JSON_K_UNDEFINED;
+        return t;
+    }
+    return fail_at(r, "Unexpected character encountered while parsing value");
+}
+
+/* ---- containers ---- */
+
 static struct jtoken *read_value(struct reader *r);
+
+/* A value was finished: the position in its array moves. */
+static void count_value(struct reader *r)
+{
+    r->begun = true;
+    r->just_opened = false;
+    if (r->level && !r->level->named)
+        r->level->index++;
+}
 
 static bool read_name(struct reader *r, struct expr_value *out)
 {
     const char *start = r->p;
+    uint32_t cp;
 
     if (*r->p == '"' || *r->p == '\'')
         return read_string(r, out);
-    while (r->p < r->end && (ascii_is_alpha(*r->p) || ascii_is_digit(*r->p) || *r->p == '_' || *r->p == '$'))
-        r->p++;
-    if (r->p == start) {
-        char what[80];
-        snprintf(what, sizeof what, "Invalid property identifier character: %c.", *r->p);
-        fail(r, what);
-        return false;
+    for (;;) {
+        size_t n = text_decode(r->p, r->end, &cp);
+
+        if (n == 0 || !(cp >= 0x80 || ascii_is_alpha((char)cp) || ascii_is_digit((char)cp) || cp == '_' || cp == '$'))
+            break;
+        r->p += n;
     }
+    if (r->p == start)
+        return fail_at(r, "Invalid property identifier character") != NULL;
+    if (r->p < r->end && !ascii_is_space(*r->p) && *r->p != ':')
+        return fail_at(r, "Invalid JavaScript property identifier character") != NULL;
     *out = str_make(r->vm, slice_of(start, (size_t)(r->p - start)));
     return true;
 }
 
-static struct jtoken *read_object(struct reader *r)
+static bool read_property(struct reader *r, struct jtoken *o)
 {
-    struct jtoken *o = json_new(r->vm, TYPE_JOBJECT, JSON_K_OBJECT), *value;
     struct expr_value name;
+    struct jtoken *value;
 
-    for (r->p++; o;) {
-        skip_space(r);
-        if (r->p >= r->end)
-            return fail(r, "Unexpected end of content while loading JObject.");
-        if (*r->p == '}') {
-            r->p++;
-            return o;
-        }
-        if (!read_name(r, &name))
-            return NULL;
-        skip_space(r);
-        if (r->p >= r->end || *r->p != ':')
-            return fail(r, r->p >= r->end ? "Unexpected end of content while loading JObject." : "Invalid character after parsing property name.");
+    if (!read_name(r, &name))
+        return false;
+    while (r->p < r->end && ascii_is_space(*r->p))
         r->p++;
-        value = read_value(r);
-        if (!value || !json_set(r->vm, o, name, value))
-            return NULL;
-        skip_space(r);
-        if (r->p < r->end && *r->p == ',')
-            r->p++;
-        else if (r->p < r->end && *r->p != '}')
-            return fail(r, "After parsing a value an unexpected character was encountered.");
-    }
-    return NULL;
+    if (r->p >= r->end)
+        return fail_end(r) != NULL;
+    if (*r->p != ':')
+        return fail(r, "Invalid character after parsing property name. Expected ':' but got: %.*s.", SLICE_ARG(here(r))) != NULL;
+    r->p++;
+    r->level->name = text_slice(name);
+    r->just_opened = false;
+    value = read_value(r);
+    return value && json_set(r->vm, o, name, value);
 }
 
-static struct jtoken *read_array(struct reader *r)
+/* Items up to `close`; a comma may trail. */
+static struct jtoken *read_items(struct reader *r, struct jtoken *t, char close)
 {
-    struct jtoken *array = json_new(r->vm, TYPE_JARRAY, JSON_K_ARRAY), *value;
+    struct level level = { .up = r->level, .named = t->kind == JSON_K_OBJECT, .index = -1 };
 
-    for (r->p++; array;) {
-        skip_space(r);
+    count_value(r);
+    r->level = &level;
+    r->just_opened = true;
+    if (++r->depth > JSON_NESTING_MAX)
+        return vm_throw_budget(r->vm, "depth"), NULL;
+    for (;;) {
+        if (!skip_space(r))
+            return NULL;
         if (r->p >= r->end)
-            return fail(r, "Unexpected end of content while loading JArray.");
-        if (*r->p == ']') {
-            r->p++;
-            return array;
-        }
-        value = read_value(r);
-        if (!value || !json_append(r->vm, array, value))
+            return fail_end(r);
+        if (*r->p == close)
+            break;
+        if (t->kind == JSON_K_OBJECT ? !read_property(r, t) : !json_append(r->vm, t, read_value(r)))
             return NULL;
-        skip_space(r);
+        if (!skip_space(r))
+            return NULL;
         if (r->p < r->end && *r->p == ',')
             r->p++;
-        else if (r->p < r->end && *r->p != ']')
-            return fail(r, "After parsing a value an unexpected character was encountered.");
+        else if (r->p < r->end && *r->p != close)
+            return fail_at(r, "After parsing a value an unexpected character was encountered");
     }
-    return NULL;
+    r->p++;
+    r->depth--;
+    r->level = level.up;
+    r->just_opened = false;
+    return t;
 }
 
-static struct jtoken *read_word(struct reader *r)
+/* "new Date(1, 2)" */
+static struct jtoken *read_constructor(struct reader *r)
 {
-    static const struct { const char *text; struct expr_value v; } words[] = {
-        { "true", { .kind = EXPR_BOOL, .i = 1 } }, { "false", { .kind = EXPR_BOOL } }, { "null", { .kind = EXPR_NULL } },
-        { "NaN", { .kind = EXPR_F64, .d = (double)NAN } }, { "Infinity", { .kind = EXPR_F64, .d = (double)INFINITY } },
-        { "-Infinity", { .kind = EXPR_F64, .d = -(double)INFINITY } } };
+    struct jtoken *t = json_new(r->vm, TYPE_JCONSTRUCTOR, JSON_K_CONSTRUCTOR);
+    const char *start;
 
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (slice_starts(slice_of(r->p, (size_t)(r->end - r->p)), slice_from(words[i].text))) {
-            r->p += strlen(words[i].text);
-            return json_value(r->vm, words[i].v);
-        }
-    return fail(r, "Unexpected character encountered while parsing value.");
+    for (r->p += 3; r->p < r->end && ascii_is_space(*r->p);)
+        r->p++;
+    start = r->p;
+    while (r->p < r->end && (ascii_is_alpha(*r->p) || ascii_is_digit(*r->p)))
+        r->p++;
+    if (!t)
+        return NULL;
+    t->value = str_make(r->vm, slice_of(start, (size_t)(r->p - start)));
+    while (r->p < r->end && ascii_is_space(*r->p))
+        r->p++;
+    if (r->p >= r->end)
+        return fail(r, "Unexpected end while parsing constructor.");
+    if (*r->p != '(')
+        return fail_at(r, "Unexpected character while parsing constructor");
+    r->p++;
+    return read_items(r, t, ')');
+}
+
+static struct jtoken *read_scalar(struct reader *r)
+{
+    struct expr_value s, date;
+
+    if (*r->p == '"' || *r->p == '\'')
+        return read_string(r, &s) ? json_value(r->vm, r->dates && json_read_date(text_slice(s), &date) ? date : s) : NULL;
+    if (ascii_is_digit(*r->p) || *r->p == '.' || (*r->p == '-' && !(r->p + 1 < r->end && r->p[1] == 'I')))
+        return read_number(r);
+    if (*r->p == ',' && r->level && !r->level->named) {
+        struct jtoken *t = json_new(r->vm, TYPE_JVALUE, JSON_K_UNDEFINED);
+
+        return t;
+    }
+    return read_word(r);
 }
 
 static struct jtoken *read_value(struct reader *r)
 {
     struct jtoken *t;
-    struct expr_value s;
 
-    skip_space(r);
+    if (!skip_space(r))
+        return NULL;
     if (r->p >= r->end)
-        return fail(r, "Unexpected end of content while loading JObject.");
+        return fail_end(r);
     if (*r->p == '{' || *r->p == '[') {
-        if (++r->depth > DEPTH_MAX) {
-            vm_throw_budget(r->vm, "depth");
-            return NULL;
-        }
-        t = *r->p == '{' ? read_object(r) : read_array(r);
-        r->depth--;
-        return t;
+        bool object = *r->p++ == '{';
+
+        t = object ? json_new(r->vm, TYPE_JOBJECT, JSON_K_OBJECT) : json_new(r->vm, TYPE_JARRAY, JSON_K_ARRAY);
+        return t ? read_items(r, t, object ? '}' : ']') : NULL;
     }
-    if (*r->p == '"' || *r->p == '\'')
-        return read_string(r, &s) ? json_value(r->vm, s) : NULL;
-    if (ascii_is_digit(*r->p) || (*r->p == '-' && r->p + 1 < r->end && r->p[1] != 'I'))
-        return read_number(r);
-    return read_word(r);
+    t = read_scalar(r);
+    if (t && t->kind != JSON_K_CONSTRUCTOR)
+        count_value(r);
+    return t;
+}
+
+/* JObject.Parse("[1]"): read the first token, then complain about it. */
+static bool starts_right(struct reader *r, unsigned type)
+{
+    static const char *const tokens[] = { [JSON_K_CONSTRUCTOR] = "StartConstructor", [JSON_K_INTEGER] = "Integer", [JSON_K_FLOAT] = "Float",
+                                          [JSON_K_STRING] = "String", [JSON_K_BOOLEAN] = "Boolean", [JSON_K_NULL] = "Null",
+                                          [JSON_K_UNDEFINED] = "Undefined", [JSON_K_DATE] = "Date" };
+    char want = type == TYPE_JOBJECT ? '{' : '[';
+    const char *got;
+
+    if (type == TYPE_JTOKEN || *r->p == want)
+        return true;
+    if (*r->p == '{' || *r->p == '[') {
+        got = *r->p++ == '{' ? "StartObject" : "StartArray";
+    } else {
+        struct jtoken *t = read_value(r);
+
+        if (!t)
+            return false;
+        got = tokens[t->kind];
+    }
+    return fail(r, "Error reading %s from JsonReader. Current JsonReader item is not an %s: %s.", type_defs[type].name,
+                type == TYPE_JOBJECT ? "object" : "array", got) != NULL;
+}
+
+struct jtoken *json_read_with(struct vm *vm, struct slice text, unsigned type, bool dates)
+{
+    struct reader r = { .vm = vm, .start = text.p, .p = text.p, .end = text.p + text.n, .dates = dates, .type = type };
+    struct jtoken *t;
+
+    if (!vm_charge(vm, (uint32_t)(text.n / 64)) || !skip_space(&r))
+        return NULL;
+    if (r.p >= r.end)
+        return fail(&r, "Error reading %s from JsonReader.", type_defs[type].name);
+    if (!starts_right(&r, type))
+        return NULL;
+    if (type == TYPE_JTOKEN)
+        r.type = *r.p == '[' ? TYPE_JARRAY : TYPE_JOBJECT;
+    t = read_value(&r);
+    if (!t || !skip_space(&r))
+        return NULL;
+    return r.p < r.end ? fail_at(&r, "Additional text encountered after finished reading JSON content") : t;
 }
 
 struct jtoken *json_read(struct vm *vm, struct slice text, unsigned type)
 {
-    struct reader r = { .vm = vm, .start = text.p, .p = text.p, .end = text.p + text.n };
-    struct jtoken *t;
-
-    if (!vm_charge(vm, (uint32_t)(text.n / 64)))
-        return NULL;
-    skip_space(&r);
-    if (r.p >= r.end) {
-        vm_throw(vm, TYPE_JSONREADEREXCEPTION, "Error reading %s from JsonReader. Path '', line 0, position 0.", type_defs[type].name);
-        return NULL;
-    }
-    if ((type == TYPE_JOBJECT && *r.p == '[') || (type == TYPE_JARRAY && *r.p == '{')) {
-        vm_throw(vm, TYPE_JSONREADEREXCEPTION, "Error reading %s from JsonReader. Current JsonReader item is not an %s: %s. Path '', line 1, position 1.",
-                 type_defs[type].name, type == TYPE_JOBJECT ? "object" : "array", *r.p == '[' ? "StartArray" : "StartObject");
-        return NULL;
-    }
-    t = read_value(&r);
-    if (!t)
-        return NULL;
-    skip_space(&r);
-    if (r.p < r.end) {
-        char what[100];
-        snprintf(what, sizeof what, "Additional text encountered after finished reading JSON content: %c.", *r.p);
-        return fail(&r, what);
-    }
-    if (type != TYPE_JTOKEN && t->head.type->id != type) {
-        vm_throw(vm, TYPE_JSONREADEREXCEPTION, "Error reading %s from JsonReader. Current JsonReader item is not an %s. Path '', line 1, position 1.",
-                 type_defs[type].name, type == TYPE_JOBJECT ? "object" : "array");
-        return NULL;
-    }
-    return t;
+    return json_read_with(vm, text, type, true);
 }

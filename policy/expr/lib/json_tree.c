@@ -1,4 +1,7 @@
 /* The token tree: building, cloning, writing, converting to C# values. */
+#include <math.h>
+#include <stdlib.h>
+
 #include "policy/expr/decimal.h"
 #include "policy/expr/format.h"
 #include "policy/expr/lib/json.h"
@@ -32,6 +35,8 @@ static enum json_kind kind_of(struct expr_value v)
     default:
         if (v.kind >= EXPR_I8 && v.kind <= EXPR_U64)
             return JSON_K_INTEGER;
+        if (v.kind == EXPR_OBJECT && strcmp(type_defs[type_of_value(v)->id].name, "Uri") == 0)
+            return JSON_K_URI;
         return v.kind == EXPR_OBJECT && type_eq(type_of_value(v), &type_bytes) ? JSON_K_BYTES : JSON_K_UNDEFINED;
     }
 }
@@ -53,9 +58,67 @@ struct jtoken *json_value(struct vm *vm, struct expr_value v)
     return t;
 }
 
-bool json_append(struct vm *vm, struct jtoken *to, struct jtoken *child)
+struct jtoken *json_content(struct vm *vm, struct expr_value v)
 {
-    if (child->parent && !(child = json_clone(vm, child)))
+    return jtoken_is(v) ? OBJECT(v, jtoken) : json_value(vm, v);
+}
+
+static const char *full_name(const struct jtoken *t)
+{
+    static const char *const names[] = { "", "JObject", "JArray", "JConstructor", "JProperty" };
+
+    return t->kind <= JSON_K_PROPERTY ? names[t->kind] : t->kind == JSON_K_RAW ? "JRaw" : "JValue";
+}
+
+static bool is_above(const struct jtoken *maybe, const struct jtoken *t)
+{
+    for (; t; t = t->parent)
+        if (t == maybe)
+            return true;
+    return false;
+}
+
+/* May child be put there? instead: the token it takes the place of, or NULL. */
+static bool fits(struct vm *vm, const struct jtoken *to, const struct jtoken *child, const struct jtoken *instead)
+{
+    const struct jtoken *old;
+
+    if (to->kind == JSON_K_PROPERTY && (to->n || instead) && child->kind != JSON_K_PROPERTY) {
+        if (instead)
+            return true;
+        vm_throw(vm, TYPE_JSONEXCEPTION, "Newtonsoft.Json.Linq.JProperty cannot have multiple values.");
+        return false;
+    }
+    if ((to->kind == JSON_K_OBJECT) != (child->kind == JSON_K_PROPERTY)) {
+        vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Can not add Newtonsoft.Json.Linq.%s to Newtonsoft.Json.Linq.%s.", full_name(child), full_name(to));
+        return false;
+    }
+    old = to->kind == JSON_K_OBJECT ? json_property(to, text_slice(child->value)) : NULL;
+    if (old && old != instead) {
+        vm_throw(vm, TYPE_ARGUMENTEXCEPTION,
+                 "Can not add property %.*s to Newtonsoft.Json.Linq.JObject. Property with the same name already exists on object.",
+                 (int)child->value.n, child->value.s);
+        return false;
+    }
+    return true;
+}
+
+/* Keep the heights above child; a tree too high for the walks, which recurse, is refused. */
+static bool raise_height(struct vm *vm, struct jtoken *to, const struct jtoken *child)
+{
+    for (unsigned h = child->height + 1u; to && to->height < h; to = to->parent, h++) {
+        if (h > 2 * JSON_NESTING_MAX) {
+            vm_throw_budget(vm, "depth");
+            return false;
+        }
+        to->height = (uint16_t)h;
+    }
+    return true;
+}
+
+static bool insert(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *child)
+{
+    if ((child->parent || is_above(child, to)) && !(child = json_clone(vm, child)))
         return false;
     if (to->n == to->room) {
         uint32_t room = to->room ? 2 * to->room : 4;
@@ -68,9 +131,55 @@ bool json_append(struct vm *vm, struct jtoken *to, struct jtoken *child)
         to->items = grown;
         to->room = room;
     }
+    if (!raise_height(vm, to, child))
+        return false;
+    memmove(to->items + at + 1, to->items + at, (to->n - at) * sizeof *to->items);
     child->parent = to;
-    to->items[to->n++] = child;
+    to->items[at] = child;
+    to->n++;
     return true;
+}
+
+bool json_append(struct vm *vm, struct jtoken *to, struct jtoken *child)
+{
+    return child && insert(vm, to, to->n, child);
+}
+
+bool json_insert(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *child)
+{
+    return child && fits(vm, to, child, NULL) && insert(vm, to, at, child) && vm_charge(vm, (to->n - at) / 64);
+}
+
+bool json_put(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *value)
+{
+    if (!value || value == to->items[at])
+        return value != NULL;
+    if (!fits(vm, to, value, to->items[at]))
+        return false;
+    if ((value->parent || is_above(value, to)) && !(value = json_clone(vm, value)))
+        return false;
+    if (!raise_height(vm, to, value))
+        return false;
+    to->items[at]->parent = NULL;
+    to->items[at] = value;
+    value->parent = to;
+    return true;
+}
+
+void json_remove(struct jtoken *from, uint32_t at)
+{
+    from->items[at]->parent = NULL;
+    memmove(from->items + at, from->items + at + 1, (from->n - at - 1) * sizeof *from->items);
+    from->n--;
+}
+
+uint32_t json_index(const struct jtoken *t)
+{
+    uint32_t i = 0;
+
+    while (i < t->parent->n && t->parent->items[i] != t)
+        i++;
+    return i;
 }
 
 struct jtoken *json_clone(struct vm *vm, const struct jtoken *t)
@@ -106,57 +215,159 @@ bool json_set(struct vm *vm, struct jtoken *o, struct expr_value name, struct jt
 
     if (!value)
         return false;
-    if (value->parent && !(value = json_clone(vm, value)))
-        return false;
     p = json_property(o, text_slice(name));
-    if (p) {
-        p->items[0]->parent = NULL;
-        p->items[0] = value;
-        value->parent = p;
-        return true;
-    }
+    if (p)
+        return json_put(vm, p, 0, value);
     p = json_new(vm, TYPE_JPROPERTY, JSON_K_PROPERTY);
     if (!p)
         return false;
     p->value = name;
-    return json_append(vm, p, value) && json_append(vm, o, p);
+    return json_append(vm, p, value) && json_append(vm, o, p) && vm_charge(vm, o->n / 64);
+}
+
+bool json_is_multi(struct vm *vm, struct expr_value content)
+{
+    return content.kind == EXPR_OBJECT && !jtoken_is(content) && !type_eq(type_of_value(content), &type_bytes) &&
+           type_element(vm->arena, type_of_value(content));
+}
+
+bool json_insert_content(struct vm *vm, struct jtoken *to, uint32_t *at, struct expr_value content)
+{
+    struct iter it;
+    struct expr_value x;
+    int got;
+
+    if (!json_is_multi(vm, content))
+        return json_insert(vm, to, (*at)++, json_content(vm, content));
+    if (!iter_open(vm, content, &it))
+        return false;
+    while ((got = iter_next(vm, &it, &x)) > 0)
+        if (!json_insert_content(vm, to, at, x) || !vm_charge(vm, 1))
+            return false;
+    return got == 0;
 }
 
 bool json_add_content(struct vm *vm, struct jtoken *to, struct expr_value content)
 {
-    struct iter it;
-    struct expr_value x;
-    struct jtoken *t;
-    int got;
+    uint32_t at = to->n;
 
-    if (jtoken_is(content)) {
-        t = OBJECT(content, jtoken);
-        if (to->head.type->id == TYPE_JOBJECT && t->head.type->id != TYPE_JPROPERTY) {
-            vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Can not add %s.%s to Newtonsoft.Json.Linq.JObject.", type_defs[t->head.type->id].ns,
-                     type_defs[t->head.type->id].name);
-            return false;
-        }
-        if (to->head.type->id == TYPE_JOBJECT && json_property(to, text_slice(t->value))) {
-            vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Can not add property %.*s to Newtonsoft.Json.Linq.JObject. Property with the same name already exists on object.",
-                     (int)t->value.n, t->value.s);
-            return false;
-        }
-        return json_append(vm, to, t);
-    }
-    if (content.kind == EXPR_OBJECT && type_element(vm->arena, type_of_value(content)) && !type_eq(type_of_value(content), &type_bytes)) {
-        if (!iter_open(vm, content, &it))
-            return false;
-        while ((got = iter_next(vm, &it, &x)) > 0)
-            if (!json_add_content(vm, to, x) || !vm_charge(vm, 1))
-                return false;
-        return got == 0;
-    }
-    t = json_value(vm, content);
-    if (t && to->head.type->id == TYPE_JOBJECT) {
-        vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Can not add Newtonsoft.Json.Linq.JValue to Newtonsoft.Json.Linq.JObject.");
+    return json_insert_content(vm, to, &at, content);
+}
+
+bool json_descendants(struct vm *vm, struct list_object *l, struct jtoken *t, bool self)
+{
+    if ((self && !list_append(vm, l, object_value(t))) || !vm_charge(vm, 1))
         return false;
+    for (uint32_t i = 0; i < t->n; i++)
+        if (!json_descendants(vm, l, t->items[i], true))
+            return false;
+    return true;
+}
+
+static bool open_list(struct vm *vm, struct seq_object *seq, struct iter *it)
+{
+    return iter_open(vm, seq->source, it);
+}
+
+struct expr_value json_sequence(struct vm *vm, const struct type *element, struct list_object *l)
+{
+    struct seq_object *seq = l ? vm_new(vm, struct seq_object) : NULL;
+
+    if (!seq)
+        return expr_value_null();
+    seq->head.type = type_make1(vm->arena, TYPE_SEQUENCE, element);
+    seq->open = open_list;
+    seq->source = object_value(l);
+    seq->element = element;
+    return object_value(seq);
+}
+
+/* ---- comparing ---- */
+
+static double as_double(struct expr_value v)
+{
+    return v.kind == EXPR_F64 ? v.d : v.kind == EXPR_F32 ? (double)v.f : v.kind == EXPR_DECIMAL ? decimal_to_double(decimal_of(v)) :
+           v.kind == EXPR_U64 ? (double)v.u : (double)v.i;
+}
+
+static bool as_decimal(struct vm *vm, struct expr_value v, struct expr_value *out)
+{
+    return v.kind >= EXPR_I8 && v.kind <= EXPR_DECIMAL && op_convert(vm->arena, EXPR_DECIMAL, true, v, out) == OP_FINE;
+}
+
+static int compare_numbers(struct vm *vm, struct expr_value x, struct expr_value y, bool real)
+{
+    struct expr_value p, q;
+    double d, e;
+
+    if (!real && as_decimal(vm, x, &p) && as_decimal(vm, y, &q))
+        return decimal_cmp(decimal_of(p), decimal_of(q));
+    d = as_double(x);
+    e = as_double(y);
+    if (d == e || fabs(d - e) < (fabs(d) + fabs(e) + 10) * 2.2204460492503131E-16)
+        return 0;
+    return d < e ? -1 : 1;
+}
+
+int json_compare(struct vm *vm, enum json_kind kind, struct expr_value x, struct expr_value y)
+{
+    if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
+        return x.kind == y.kind ? 0 : x.kind == EXPR_NULL ? -1 : 1;
+    switch (kind) {
+    case JSON_K_INTEGER:
+    case JSON_K_FLOAT:
+        if (y.kind == EXPR_STRING)
+            y = val_double(strtod(arena_cstr(vm->arena, text_slice(y)), NULL));
+        if (kind == JSON_K_INTEGER && y.kind != EXPR_F64 && y.kind != EXPR_F32 && x.kind != EXPR_F64 && x.kind != EXPR_F32)
+            return compare_numbers(vm, x, y, false);
+        return compare_numbers(vm, x, y, true);
+    case JSON_K_STRING:
+    case JSON_K_RAW:
+        return text_compare_ordinal(value_to_string(vm, x), value_to_string(vm, y), false);
+    default:
+        return x.kind == y.kind ? (value_equals(vm, x, y) ? 0 : x.kind == EXPR_OBJECT ? 1 : value_compare(vm, x, y)) : 1;
     }
-    return t && json_append(vm, to, t);
+}
+
+bool json_deep_equals(struct vm *vm, const struct jtoken *x, const struct jtoken *y)
+{
+    if (x == y)
+        return true;
+    if (!x || !y || x->kind != y->kind || x->n != y->n || !vm_charge(vm, 1))
+        return false;
+    if (!json_is_container(x))
+        return json_compare(vm, (enum json_kind)x->kind, x->value, y->value) == 0;
+    if ((x->kind == JSON_K_PROPERTY || x->kind == JSON_K_CONSTRUCTOR) && !slice_eq(text_slice(x->value), text_slice(y->value)))
+        return false;
+    for (uint32_t i = 0; i < x->n; i++) {
+        const struct jtoken *other = x->kind == JSON_K_OBJECT ? json_property(y, text_slice(x->items[i]->value)) : y->items[i];
+
+        if (!other || !json_deep_equals(vm, x->items[i], other))
+            return false;
+    }
+    return true;
+}
+
+void json_put_step(struct vm *vm, struct buf *b, struct slice name)
+{
+    bool special = false;
+
+    (void)vm;
+    for (size_t i = 0; i < name.n; i++)
+        special |= memchr(". '/\"[]()\t\n\r\f\b\\", name.p[i], 15) != NULL;
+    if (!special) {
+        if (b->n)
+            buf_putc(b, '.');
+        buf_put(b, name);
+        return;
+    }
+    buf_puts(b, "['");
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == '\'' || name.p[i] == '\\')
+            buf_putc(b, '\\');
+        buf_putc(b, name.p[i]);
+    }
+    buf_puts(b, "']");
 }
 
 /* ---- writing ---- */
@@ -203,6 +414,22 @@ static void put_float(struct vm *vm, struct buf *b, struct expr_value v)
         buf_puts(b, ".0");
 }
 
+static void put_base64(struct buf *b, const uint8_t *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    buf_putc(b, '"');
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t w = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
+
+        buf_putc(b, digits[w >> 18]);
+        buf_putc(b, digits[w >> 12 & 63]);
+        buf_putc(b, i + 1 < n ? digits[w >> 6 & 63] : '=');
+        buf_putc(b, i + 2 < n ? digits[w & 63] : '=');
+    }
+    buf_putc(b, '"');
+}
+
 void json_print_scalar(struct vm *vm, struct buf *b, struct expr_value v)
 {
     switch (v.kind) {
@@ -214,6 +441,12 @@ void json_print_scalar(struct vm *vm, struct buf *b, struct expr_value v)
     case EXPR_ENUM: buf_printf(b, "%lld", (long long)v.i); break;
     case EXPR_DATETIME:
     case EXPR_OFFSETTIME: put_string(b, text_slice(format_time(vm, v, SLICE("json")))); break;
+    case EXPR_OBJECT:
+        if (type_eq(type_of_value(v), &type_bytes))
+            put_base64(b, OBJECT(v, bytes_object)->p, OBJECT(v, bytes_object)->n);
+        else
+            put_string(b, value_text(vm, v));
+        break;
     default:
         if (v.kind >= EXPR_I8 && v.kind <= EXPR_U64)
             buf_put(b, value_text(vm, v));
@@ -234,25 +467,36 @@ static void line(struct buf *b, unsigned level, bool indented)
 
 static void print(struct vm *vm, struct buf *b, const struct jtoken *t, unsigned level, bool indented)
 {
-    bool object = t->kind == JSON_K_OBJECT;
+    bool object = t->kind == JSON_K_OBJECT, call = t->kind == JSON_K_CONSTRUCTOR;
 
     if (b->failed || vm->thrown)
         return;
+    if (level > JSON_NESTING_MAX) {
+        vm_throw_budget(vm, "depth");
+        return;
+    }
     if (t->kind == JSON_K_PROPERTY) {
         put_string(b, text_slice(t->value));
         buf_puts(b, indented ? ": " : ":");
-        print(vm, b, t->items[0], level, indented);
+        if (t->n)
+            print(vm, b, t->items[0], level, indented);
         return;
     }
     if (t->kind == JSON_K_RAW) {
-        buf_put(b, text_slice(t->value));
+        buf_put(b, value_text(vm, t->value));
         return;
     }
-    if (!object && t->kind != JSON_K_ARRAY) {
+    if (t->kind == JSON_K_UNDEFINED || (t->kind == JSON_K_INTEGER && t->value.kind != EXPR_ENUM)) {
+        buf_put(b, t->kind == JSON_K_UNDEFINED ? SLICE("undefined") : value_text(vm, t->value));
+        return;
+    }
+    if (!object && !call && t->kind != JSON_K_ARRAY) {
         json_print_scalar(vm, b, t->value);
         return;
     }
-    buf_putc(b, object ? '{' : '[');
+    if (call)
+        buf_printf(b, "new %.*s", (int)t->value.n, t->value.s);
+    buf_putc(b, object ? '{' : call ? '(' : '[');
     for (uint32_t i = 0; i < t->n; i++) {
         if (i)
             buf_putc(b, ',');
@@ -261,64 +505,11 @@ static void print(struct vm *vm, struct buf *b, const struct jtoken *t, unsigned
     }
     if (t->n)
         line(b, level, indented);
-    buf_putc(b, object ? '}' : ']');
+    buf_putc(b, object ? '}' : call ? ')' : ']');
     vm_charge(vm, t->n);
 }
 
 void json_print(struct vm *vm, struct buf *b, const struct jtoken *t, bool indented)
 {
     print(vm, b, t, 0, indented);
-}
-
-/* ---- converting ---- */
-
-static struct expr_value cannot(struct vm *vm, const struct jtoken *t, const struct type *to)
-{
-    struct expr_value kind = val_enum(TYPE_JTOKENTYPE, t->kind);
-
-    return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Can not convert %.*s to %s.", SLICE_ARG(enum_text(vm, kind)), type_defs[type_strip(to)->id].name);
-}
-
-static struct expr_value text_to(struct vm *vm, struct expr_value text, const struct type *to)
-{
-    struct site site = { .ret = to, .on = to, .n = 1 };
-
-    return type_kind(to) == EXPR_BOOL ? net_bool_parse(vm, &site, &text) : net_number_parse(vm, &site, &text);
-}
-
-struct expr_value json_convert(struct vm *vm, struct expr_value token, const struct type *to)
-{
-    const struct type *want = type_strip(to);
-    const struct jtoken *t = token.p;
-    enum expr_kind k = type_kind(want);
-    struct expr_value out;
-    enum op_error e;
-
-    if (type_as(vm->arena, want, TYPE_JTOKEN) || want->id == TYPE_OBJECT)
-        return token.kind == EXPR_NULL || type_holds(vm->arena, want, token) ? token : vm_throw_cast(vm);
-    if (token.kind == EXPR_OBJECT && t->kind == JSON_K_PROPERTY)
-        t = t->items[0];
-    if (token.kind == EXPR_NULL || t->kind == JSON_K_NULL) {
-        if (!type_is_value(to) || type_is_nullable(to))
-            return expr_value_null();
-        return token.kind == EXPR_NULL ? vm_throw_arg_null(vm, "value") : cannot(vm, t, to);
-    }
-    if (t->head.type->id != TYPE_JVALUE)
-        return cannot(vm, t, to);
-    if (k == EXPR_STRING)
-        return value_to_string(vm, t->value);
-    if (t->value.kind == k)
-        return t->value;
-    if (t->value.kind == EXPR_STRING && k >= EXPR_BOOL && k <= EXPR_DECIMAL && k != EXPR_CHAR)
-        return text_to(vm, t->value, want);
-    if (k == EXPR_BOOL && t->value.kind >= EXPR_I8 && t->value.kind <= EXPR_U64)
-        return val_bool(t->value.i != 0);
-    if (k >= EXPR_I8 && k <= EXPR_DECIMAL && t->value.kind >= EXPR_BOOL && t->value.kind <= EXPR_DECIMAL) {
-        struct expr_value v = t->value;
-
-        v.kind = v.kind == EXPR_BOOL ? EXPR_I32 : v.kind;
-        e = op_convert(vm->arena, k, true, v, &out);
-        return e == OP_FINE ? out : vm_op_error(vm, e);
-    }
-    return cannot(vm, t, to);
 }
