@@ -294,6 +294,37 @@ static bool boot(struct store *s, struct arena *a, struct store_generation *out,
     return expected ? false : err_set(err, "cache %s: no configuration here yet", s->dir);
 }
 
+static bool loads(struct store *s, struct err *err)
+{
+    struct store_generation g;
+    struct arena a;
+
+    arena_init_growing(&a, STORE_LOAD_MAX);
+    bool ok = store_load(s, 0, &a, &g, err);
+    arena_free(&a);
+    return ok;
+}
+
+bool store_scrub(struct store *s, struct err *err)
+{
+    struct store lkg;
+    struct err why;
+    int64_t active = store_active(s);
+
+    if (!active || loads(s, err))
+        return true;
+    store_note_fault(s, "%s", err->text);
+    if (store_open_lkg(s, &lkg, &why)) {
+        bool mended = mend_active(s, &lkg) > 0;
+        db_close(lkg.db);
+        if (mended && loads(s, &why))
+            return true;
+    }
+    disown(s, active, err->text);
+    store_note_state(s);
+    return false;
+}
+
 bool store_boot(struct store *s, struct arena *a, struct store_generation *out, struct err *err)
 {
     if (!s->db)

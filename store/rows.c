@@ -197,13 +197,29 @@ bool store_read_latest(struct store *s, struct arena *a, const struct gen_row *r
     return ok;
 }
 
+/* The trusted root's row. A pointer to it that is damaged must not look like one that was never set: then the last root that was
+ * trusted counts. */
+static bool trusted_row(struct store *s, int64_t *id, struct err *err)
+{
+    int64_t set = 0;
+
+    *id = s->db ? store_meta_int(s, "trust") : 0;
+    if (*id || !s->db)
+        return true;
+    if (!db_int_of(s->db, 0, &set, err, "SELECT 1 FROM meta WHERE k='trust'", ""))
+        return false;
+    return !set || db_int_of(s->db, 0, id, err, "SELECT max(id) FROM trust", "");
+}
+
 bool store_root(struct store *s, struct arena *a, struct root *out, bool *present, struct err *err)
 {
-    int64_t id = s->db ? store_meta_int(s, "trust") : 0;
     struct slice text;
+    int64_t id;
 
     memset(out, 0, sizeof *out);
     *present = false;
+    if (!trusted_row(s, &id, err))
+        return false;
     if (!id)
         return true;
     if (!read_trust(s, a, id, &text, err))

@@ -91,6 +91,9 @@ struct store_generation {
  * the factory pack. Faults are logged (StoreFault) and kept for store_status. A generation that was on trial when the process died for
  * the third time is failed and passed over. False: nothing can be served; err says why ("no configuration yet" when there never was one). */
 bool store_boot(struct store *s, struct arena *a, struct store_generation *out, struct err *err) WARN_UNUSED;
+/* Verify the active generation while it is served out of RAM (once a day). Damaged leaves are mended out of cfg.lkg; if that is not
+ * enough it gives up its number, and sync brings what is missing. False: err says what was damaged. */
+bool store_scrub(struct store *s, struct err *err) WARN_UNUSED;
 /* Load and verify one; gen 0: the active one. */
 bool store_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out, struct err *err) WARN_UNUSED;
 /* The number of the active generation, 0 when there is none. */

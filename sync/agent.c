@@ -10,6 +10,7 @@
 #include "sync/cycle_int.h"
 
 #define STACK_BYTES ((size_t)2 << 20) /* musl's default is 128 kB */
+#define SCRUB_NS (24 * 3600 * NS_PER_S) /* a bad sector is found while a copy is still good */
 #define REFRESH_MS 30000u
 #define RETRY_MS 2000u                /* doubled with each failure … */
 #define RETRY_MAX_MS (15u * 60 * 1000) /* … up to this; drawn between 0 and it (sync.md d8) */
@@ -36,6 +37,7 @@ struct sync_agent {
     unsigned waiting;  /* callers of sync_agent_call and _cycle */
     unsigned failures; /* in a row */
     uint64_t next_ns;  /* monotonic time of the next cycle */
+    uint64_t scrubbed_ns;
     struct sync_status status;
 };
 
@@ -155,6 +157,17 @@ static void note_result(struct sync_agent *g, const struct sync_result *r, int64
         s->last_update = s->last_contact;
 }
 
+static void scrub_if_due(struct sync_agent *g)
+{
+    struct err err;
+
+    if (clock_mono_ns() - g->scrubbed_ns < SCRUB_NS)
+        return;
+    g->scrubbed_ns = clock_mono_ns();
+    if (!store_scrub(g->options.store, &err))
+        log_warn("StoreFault", "the active generation is fetched again: %s", err.text);
+}
+
 /* Called with the lock held, which is open while the cycle runs. */
 static void run_cycle(struct sync_agent *g, bool asked, struct sync_result *out)
 {
@@ -163,6 +176,7 @@ static void run_cycle(struct sync_agent *g, bool asked, struct sync_result *out)
 
     g->status.running = true;
     pthread_mutex_unlock(&g->lock);
+    scrub_if_due(g);
     cycle_run(&g->options, first || asked, &g->stopping, out);
     if (!g->stopping)
         log_result(out, &before);
@@ -284,6 +298,7 @@ static struct sync_agent *new_agent(void)
     pthread_cond_init(&g->job_done, &monotonic);
     pthread_condattr_destroy(&monotonic);
     g->last_job = &g->jobs;
+    g->scrubbed_ns = clock_mono_ns(); /* boot has just verified it */
     g->status.last.outcome = SYNC_CURRENT;
     return g;
 }

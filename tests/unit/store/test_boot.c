@@ -231,6 +231,77 @@ static void without_a_copy_sync_mends_it(void **state)
     assert_int_equal(store_active(rig.store), 1);
 }
 
+static void a_scrub_finds_what_rots_while_it_is_served(void **state)
+{
+    (void)state;
+    rig_entities(&rig, 2000, 200);
+    rig_publish(&rig);
+    rig_open(&rig);
+    rig_expect(&rig, SYNC_UPDATED);
+    assert_true(store_scrub(rig.store, &rig.err));
+    rig_close(&rig);
+    const char *db = rig_path(&rig, rig.cache, "cfg.db");
+    for (int round = 0; round < 2; round++) {
+        struct slice text = rig_read(&rig, db);
+        char *bad = malloc(text.n);
+        memcpy(bad, text.p, text.n);
+        for (size_t i = 0; i + 31 < text.n; i++)
+            if (memcmp(text.p + i, "\x78\xda", 2) == 0)
+                bad[i + 30] ^= 1;
+        rig_write(db, slice_of(bad, text.n));
+        free(bad);
+        rig_open(&rig);
+        if (round == 0) {
+            assert_true(store_scrub(rig.store, &rig.err)); /* mended out of the copy */
+            assert_true(rig_is_complete(&rig));
+            rig_close(&rig);
+            unlink(rig_path(&rig, rig.cache, "cfg.lkg"));
+        }
+    }
+    assert_false(store_scrub(rig.store, &rig.err));
+    assert_int_equal(store_active(rig.store), 0);
+    rig_expect(&rig, SYNC_UPDATED);
+    assert_true(rig_is_complete(&rig));
+    assert_int_equal(rig.result.to, 1);
+}
+
+/* A pointer to the trusted root that is damaged must not open the door to another. */
+static void a_damaged_trust_is_no_new_cache(void **state)
+{
+    (void)state;
+    struct rig other;
+
+    rig_entities(&rig, 20, 100);
+    rig_publish(&rig);
+    rig_open(&rig);
+    rig_expect(&rig, SYNC_UPDATED);
+    rig_close(&rig);
+    const char *db = rig_path(&rig, rig.cache, "cfg.db");
+    struct slice text = rig_read(&rig, db);
+    char *bad = malloc(text.n);
+    memcpy(bad, text.p, text.n);
+    unsigned found = 0;
+    for (size_t i = 0; i + 20 < text.n; i++)
+        if (memcmp(text.p + i, "trust", 5) == 0 && text.p[i + 5 + 8] == '1') { /* key, 8 bytes of check, "1" */
+            bad[i + 6] ^= 1;
+            found++;
+        }
+    assert_true(found > 0);
+    rig_write(db, slice_of(bad, text.n));
+    free(bad);
+    rig_begin(&other);
+    rig_entities(&other, 20, 100);
+    rig_change(&other, 1, 3);
+    rig_publish(&other);
+    rig_open(&rig);
+    rig.endpoints[0] = slice_from(other.endpoint);
+    rig_expect(&rig, SYNC_REJECTED);
+    assert_int_equal(rig.result.reason, SYNC_SIGNATURE);
+    rig.endpoints[0] = slice_from(rig.endpoint);
+    rig_expect(&rig, SYNC_CURRENT);
+    rig_end(&other);
+}
+
 static void a_second_process_is_told_who_has_it(void **state)
 {
     (void)state;
@@ -548,6 +619,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_leaf_is_mended_from_the_copy, begin, end),
         cmocka_unit_test_setup_teardown(a_bad_database_is_renamed, begin, end),
         cmocka_unit_test_setup_teardown(without_a_copy_sync_mends_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_scrub_finds_what_rots_while_it_is_served, begin, end),
+        cmocka_unit_test_setup_teardown(a_damaged_trust_is_no_new_cache, begin, end),
         cmocka_unit_test_setup_teardown(a_second_process_is_told_who_has_it, begin, end),
         cmocka_unit_test_setup_teardown(another_host_gets_a_directory_below, begin, end),
         cmocka_unit_test_setup_teardown(rollback_pins, begin, end),
