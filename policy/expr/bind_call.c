@@ -568,7 +568,7 @@ static bool is_delegate_invoke(struct binder *b, const struct syn *m, struct nod
 
 static struct node *bind_member_call(struct binder *b, const struct syn *s)
 {
-    const struct syn *m = s->a;
+    const struct syn *m = s->a, *outer = b->called;
     struct node *target, *on;
     struct arg args[ARGS_MAX];
     const struct type *targs[8];
@@ -581,6 +581,7 @@ static struct node *bind_member_call(struct binder *b, const struct syn *s)
     }
     b->called = m;
     target = bind_expr(b, m, NULL);
+    b->called = outer; /* a call in the receiver of another: that one's name still comes */
     if (bind_failed(b))
         return target;
     n = bind_args(b, s, args);

@@ -149,6 +149,8 @@ NATIVE(linq_contains)
     int got;
 
     NEED_SOURCE;
+    if (object_if(a[0], TYPE_JARRAY) && comparer.kind == EXPR_NULL) /* its own Contains, by reference */
+        return net_jarray_contains(vm, site, a);
     if (!iter_open(vm, a[0], &it))
         return expr_value_null();
     while ((got = iter_next(vm, &it, &x)) > 0) {
