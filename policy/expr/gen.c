@@ -1,6 +1,7 @@
 /* Expressions to instructions. Registers: parameters, then variables, then temporaries as a stack.
  * A captured variable's register holds its cell. */
 #include "policy/expr/gen.h"
+#include "policy/expr/lib/lib.h"
 
 #include "platform/base/hash.h"
 
@@ -201,6 +202,19 @@ static unsigned gen_args(struct gen *g, struct node **v, unsigned n)
     return base;
 }
 
+/* A member of a collection interface whose function does not walk whatever it is given. */
+static bool knows_shapes_only(const struct type *on, expr_native *fn)
+{
+    static const uint16_t ids[] = { TYPE_ICOLLECTION, TYPE_ILIST, TYPE_IREADONLYLIST, TYPE_IDICTIONARY, TYPE_IREADONLYDICTIONARY, TYPE_ISET };
+
+    if (!on || fn == net_collection_count || fn == net_collection_contains || fn == net_list_false)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        if (on->id == ids[i])
+            return true;
+    return false;
+}
+
 static unsigned add_site(struct gen *g, const struct node *n)
 {
     struct site s = { .fn = n->fn, .name = n->name, .pos = n->pos, .n = (uint8_t)n->n, .ntargs = (uint8_t)n->ntargs };
@@ -208,6 +222,7 @@ static unsigned add_site(struct gen *g, const struct node *n)
 
     s.ret = type_keep(g->c->program, n->type ? n->type : TYPE_OF(VOID));
     s.on = n->on ? type_keep(g->c->program, n->on) : NULL;
+    s.by_shape = knows_shapes_only(s.on, s.fn);
     if (n->ntargs) {
         targs = comp_keep(g->c, n->ntargs * sizeof *targs);
         for (unsigned i = 0; targs && i < n->ntargs; i++)

@@ -35,6 +35,7 @@ struct site {
     uint32_t hash;                    /* hash_name of the first constant string argument */
     uint8_t n;                        /* arguments, receiver included */
     uint8_t ntargs;
+    bool by_shape;                    /* a member of a collection interface: fn knows the C shapes of collections only */
 };
 
 /* Where an exception raised in [from, to) goes: its object into register reg. */
@@ -175,6 +176,8 @@ static inline struct expr_value tuple_make2(struct vm *vm, const struct type *ty
 {
     return tuple_make(vm, type, 2, (struct expr_value[]){ x, y });
 }
+/* Is v null or of a C shape that the members of the collection interfaces know? A JArray is an IList, but no list_object. */
+bool collection_has_shape(struct expr_value v);
 /* Begin a walk over any sequence; false: exception (NullReference for null). */
 bool iter_open(struct vm *vm, struct expr_value source, struct iter *it);
 static inline int iter_next(struct vm *vm, struct iter *it, struct expr_value *out)

@@ -19,6 +19,13 @@ static bool is_dict(struct expr_value v)
     return v.kind == EXPR_OBJECT && (t->id == TYPE_DICTIONARY || t->id == TYPE_HASHSET || t->id == TYPE_SORTEDDICTIONARY || t->id == TYPE_SORTEDSET);
 }
 
+bool collection_has_shape(struct expr_value v)
+{
+    if (v.kind != EXPR_OBJECT)
+        return v.kind == EXPR_NULL || v.kind == EXPR_HOST;
+    return is_list(v) || is_dict(v) || type_eq(type_of_value(v), &type_bytes);
+}
+
 NATIVE(collection_count)
 {
     struct iter it;
