@@ -69,7 +69,8 @@ static bool grow(struct arena *a, char **p, size_t *room, size_t max)
     return true;
 }
 
-static enum gzip_result inflate_all(z_stream *z, struct arena *a, struct slice data, size_t max, struct slice *out)
+static enum gzip_result inflate_all(z_stream *z, struct arena *a, struct slice data, size_t max,
+                                    struct slice *out)
 {
     char *p = NULL;
     size_t room = 0, taken = 0, given = 0;
@@ -99,7 +100,8 @@ static enum gzip_result inflate_all(z_stream *z, struct arena *a, struct slice d
     }
 }
 
-enum gzip_result gzip_inflate(struct arena *a, enum gzip_format format, struct slice data, size_t max, struct slice *out, size_t *used)
+enum gzip_result gzip_inflate(struct arena *a, enum gzip_format format, struct slice data,
+                              size_t max, struct slice *out, size_t *used)
 {
     z_stream z = { 0 };
 
@@ -140,7 +142,8 @@ void gzip_stream_close(struct gzip_stream *s)
     free(s);
 }
 
-enum gzip_step gzip_stream_step(struct gzip_stream *s, struct slice *in, bool finish, char *out, size_t room, size_t *n)
+enum gzip_step gzip_stream_step(struct gzip_stream *s, struct slice *in, bool finish, char *out,
+                                size_t room, size_t *n)
 {
     uInt give = part(in->n), take = part(room);
 
@@ -149,7 +152,8 @@ enum gzip_step gzip_stream_step(struct gzip_stream *s, struct slice *in, bool fi
     s->z.next_out = (Bytef *)out;
     s->z.avail_out = take;
     bool last = finish && give == in->n;
-    int r = s->deflating ? deflate(&s->z, last ? Z_FINISH : Z_NO_FLUSH) : inflate(&s->z, Z_NO_FLUSH);
+    int r =
+        s->deflating ? deflate(&s->z, last ? Z_FINISH : Z_NO_FLUSH) : inflate(&s->z, Z_NO_FLUSH);
     *in = slice_skip(*in, give - s->z.avail_in);
     *n = take - s->z.avail_out;
     if (r == Z_STREAM_END)

@@ -1,4 +1,5 @@
-/* JSON trees: yyjson's values behind our names. Numbers keep their source text, so that no digit is lost. */
+/* JSON trees: yyjson's values behind our names. Numbers keep their source text, so that no digit is
+ * lost. */
 #include "platform/json.h"
 
 #include <stdarg.h>
@@ -86,7 +87,8 @@ const struct json *json_parse(struct arena *a, struct slice text, struct err *er
     yyjson_alc alc = { allocate, reallocate, release, a };
     yyjson_read_err why = { 0 };
     /* Without the in-situ flag the text is copied, not written to. */
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n, YYJSON_READ_NUMBER_AS_RAW, &alc, &why);
+    yyjson_doc *doc =
+        yyjson_read_opts((char *)(uintptr_t)text.p, text.n, YYJSON_READ_NUMBER_AS_RAW, &alc, &why);
     if (!doc) {
         fail_at(err, text, why.pos, why.msg);
         return NULL;
@@ -176,14 +178,16 @@ struct slice json_str(const struct json *j)
 {
     yyjson_val *v = val(j);
 
-    return yyjson_is_str(v) ? slice_of(unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v)) : SLICE_NONE;
+    return yyjson_is_str(v) ? slice_of(unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v))
+                            : SLICE_NONE;
 }
 
 struct slice json_number_text(const struct json *j)
 {
     yyjson_val *v = val(j);
 
-    return yyjson_is_raw(v) ? slice_of(unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v)) : SLICE_NONE;
+    return yyjson_is_raw(v) ? slice_of(unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v))
+                            : SLICE_NONE;
 }
 
 bool json_bool(const struct json *j, bool otherwise)

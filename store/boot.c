@@ -1,5 +1,5 @@
-/* Which generation to start with: the active one of cfg.db, repaired out of cfg.lkg if that is enough; else the newest whole one of
- * either file; else the factory pack. */
+/* Which generation to start with: the active one of cfg.db, repaired out of cfg.lkg if that is
+ * enough; else the newest whole one of either file; else the factory pack. */
 #include <stdio.h>
 
 #include "platform/log.h"
@@ -7,7 +7,8 @@
 
 /* ---- trial ---- */
 
-/* A generation that kills the process while it is compiled or activated leaves its state TRIAL behind. */
+/* A generation that kills the process while it is compiled or activated leaves its state TRIAL
+ * behind. */
 static bool give_up_trial(struct store *s, int64_t gen, struct err *err)
 {
     int64_t back;
@@ -15,7 +16,8 @@ static bool give_up_trial(struct store *s, int64_t gen, struct err *err)
 
     if (starts <= STORE_TRIAL_STARTS)
         return store_meta_set_int(s, "trial_starts", starts, err);
-    log_error("GenerationFailed", "generation %lld: %d starts did not survive it: going back", (long long)gen, STORE_TRIAL_STARTS);
+    log_error("GenerationFailed", "generation %lld: %d starts did not survive it: going back",
+              (long long)gen, STORE_TRIAL_STARTS);
     return store_fail(s, gen, "the process did not survive its activation", &back, err);
 }
 
@@ -30,7 +32,8 @@ static void judge_trial(struct store *s)
     if (!gen || s->mode != STORE_OWNER)
         return;
     arena_init_growing(&a, 4 * MANIFEST_BYTES_MAX);
-    if (store_read_gen(s, &a, gen, &row, &present, &err) && present && row.state == STORE_TRIAL && !give_up_trial(s, gen, &err))
+    if (store_read_gen(s, &a, gen, &row, &present, &err) && present && row.state == STORE_TRIAL &&
+        !give_up_trial(s, gen, &err))
         log_warn("StoreFault", "%s", err.text);
     arena_free(&a);
 }
@@ -53,7 +56,8 @@ bool store_boot_done(struct store *s, const struct store_generation *g, struct e
 
 /* ---- candidates ---- */
 
-static bool try_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out, struct err *err)
+static bool try_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out,
+                     struct err *err)
 {
     struct arena_mark mark = arena_mark(a);
 
@@ -63,15 +67,20 @@ static bool try_load(struct store *s, int64_t gen, struct arena *a, struct store
     return false;
 }
 
-/* The newest confirmed generation of cfg.db above `above` that is whole; not the active one, which is known not to be. */
-static bool load_other(struct store *s, int64_t above, struct arena *a, struct store_generation *out)
+/* The newest confirmed generation of cfg.db above `above` that is whole; not the active one, which
+ * is known not to be. */
+static bool load_other(struct store *s, int64_t above, struct arena *a,
+                       struct store_generation *out)
 {
     int64_t gen = SEQ_MAX, active = store_active(s);
     struct err err;
 
     for (;;) {
-        if (!db_int_of(s->db, 0, &gen, &err, "SELECT gen FROM gen WHERE gen<?1 AND gen>?2 AND state IN(1,2) ORDER BY gen DESC LIMIT 1", "ii",
-                       gen, above) || !gen)
+        if (!db_int_of(s->db, 0, &gen, &err,
+                       "SELECT gen FROM gen WHERE gen<?1 AND gen>?2 AND state IN(1,2) ORDER BY gen "
+                       "DESC LIMIT 1",
+                       "ii", gen, above) ||
+            !gen)
             return false;
         if (gen != active && try_load(s, gen, a, out, &err))
             return true;
@@ -81,9 +90,11 @@ static bool load_other(struct store *s, int64_t above, struct arena *a, struct s
 /* ---- repair ---- */
 
 /* Copy a leaf out of the last known good copy if it is whole there. */
-static bool mend_leaf(struct store *s, struct store *lkg, const uint8_t hash[CRYPTO_SHA256_BYTES], struct err *err)
+static bool mend_leaf(struct store *s, struct store *lkg, const uint8_t hash[CRYPTO_SHA256_BYTES],
+                      struct err *err)
 {
-    struct db_query *q = db_begin_query(lkg->db, err, "SELECT raw, z FROM leaf WHERE hash=?1", "b", slice_of(hash, CRYPTO_SHA256_BYTES));
+    struct db_query *q = db_begin_query(lkg->db, err, "SELECT raw, z FROM leaf WHERE hash=?1", "b",
+                                        slice_of(hash, CRYPTO_SHA256_BYTES));
     struct tree_entry e;
     struct arena a;
     struct slice raw;
@@ -95,8 +106,8 @@ static bool mend_leaf(struct store *s, struct store *lkg, const uint8_t hash[CRY
         e.raw = (uint32_t)db_int(q, 0);
         e.z = (uint32_t)db_blob(q, 1).n;
         ok = tree_entry_check(&e, err) && tree_leaf_open(&a, &e, db_blob(q, 1), &raw, err) &&
-             db_run(s->db, err, "INSERT OR REPLACE INTO leaf(hash,raw,z) VALUES(?1,?2,?3)", "bib", slice_of(hash, CRYPTO_SHA256_BYTES),
-                    (int64_t)e.raw, db_blob(q, 1));
+             db_run(s->db, err, "INSERT OR REPLACE INTO leaf(hash,raw,z) VALUES(?1,?2,?3)", "bib",
+                    slice_of(hash, CRYPTO_SHA256_BYTES), (int64_t)e.raw, db_blob(q, 1));
     }
     db_end(q);
     arena_free(&a);
@@ -113,7 +124,8 @@ static bool leaf_is_whole(struct store *s, const struct tree_entry *e)
     if (e->raw == UINT32_MAX || !tree_entry_check(e, &err))
         return false;
     arena_init_growing(&a, 2 * TREE_LEAF_MAX + (1u << 20));
-    struct db_query *q = db_begin_query(s->db, &err, "SELECT z FROM leaf WHERE hash=?1", "b", slice_of(e->hash, sizeof e->hash));
+    struct db_query *q = db_begin_query(s->db, &err, "SELECT z FROM leaf WHERE hash=?1", "b",
+                                        slice_of(e->hash, sizeof e->hash));
     if (q && db_next(q, &err) == 1)
         present = tree_leaf_open(&a, e, db_blob(q, 0), &raw, &err);
     db_end(q);
@@ -121,7 +133,8 @@ static bool leaf_is_whole(struct store *s, const struct tree_entry *e)
     return present;
 }
 
-static unsigned mend_leaves(struct store *s, struct store *lkg, const struct tree_entry *entries, uint32_t n)
+static unsigned mend_leaves(struct store *s, struct store *lkg, const struct tree_entry *entries,
+                            uint32_t n)
 {
     unsigned mended = 0;
     struct err err;
@@ -168,7 +181,8 @@ static bool make_active(struct store *s, int64_t gen)
 }
 
 /* cfg.db as a whole is given up for its copy. */
-static bool take_lkg(struct store *s, struct store *lkg, struct arena *a, struct store_generation *out, struct err *err)
+static bool take_lkg(struct store *s, struct store *lkg, struct arena *a,
+                     struct store_generation *out, struct err *err)
 {
     bool can_replace = s->mode == STORE_OWNER && !s->in_memory;
 
@@ -186,7 +200,8 @@ static bool take_lkg(struct store *s, struct store *lkg, struct arena *a, struct
     return store_open_disk(s, err) && try_load(s, 0, a, out, err);
 }
 
-static bool boot_with_lkg(struct store *s, struct store *lkg, struct arena *a, struct store_generation *out, struct err *err)
+static bool boot_with_lkg(struct store *s, struct store *lkg, struct arena *a,
+                          struct store_generation *out, struct err *err)
 {
     struct err why;
     struct arena_mark mark = arena_mark(a);
@@ -194,7 +209,8 @@ static bool boot_with_lkg(struct store *s, struct store *lkg, struct arena *a, s
 
     if (active && mend_active(s, lkg) && try_load(s, active, a, out, err)) {
         db_close(lkg->db);
-        log_warn("StoreFault", "%s: generation %lld repaired out of cfg.lkg", s->dir, (long long)active);
+        log_warn("StoreFault", "%s: generation %lld repaired out of cfg.lkg", s->dir,
+                 (long long)active);
         return true;
     }
     bool whole = try_load(lkg, 0, a, out, &why);
@@ -207,11 +223,13 @@ static bool boot_with_lkg(struct store *s, struct store *lkg, struct arena *a, s
     if (whole)
         return take_lkg(s, lkg, a, out, err);
     db_close(lkg->db);
-    store_note_fault(s, "cfg.lkg: %s", strncmp(why.text, "cfg.db: ", 8) == 0 ? why.text + 8 : why.text);
+    store_note_fault(s, "cfg.lkg: %s",
+                     strncmp(why.text, "cfg.db: ", 8) == 0 ? why.text + 8 : why.text);
     return false;
 }
 
-/* Nothing in the directory is whole. A database whose structure is broken would also refuse what sync brings: begin a new one. */
+/* Nothing in the directory is whole. A database whose structure is broken would also refuse what
+ * sync brings: begin a new one. */
 static void start_anew(struct store *s)
 {
     struct err err;
@@ -225,7 +243,8 @@ static void start_anew(struct store *s)
         return;
     log_error("StoreFault", "%s", err.text);
     enum db_trouble trouble;
-    if (db_open("cache in memory", DB_MEMORY, &s->db, &trouble, &err) && store_make_tables(s->db, &err))
+    if (db_open("cache in memory", DB_MEMORY, &s->db, &trouble, &err) &&
+        store_make_tables(s->db, &err))
         s->in_memory = true;
 }
 
@@ -236,7 +255,8 @@ static bool has_any(struct store *s)
     return !db_int_of(s->db, 0, &n, NULL, "SELECT count(*) FROM gen WHERE state IN(1,2)", "") || n;
 }
 
-/* A generation that is not whole gives up its number, so that sync brings it again, of which only the damaged leaves are missing. */
+/* A generation that is not whole gives up its number, so that sync brings it again, of which only
+ * the damaged leaves are missing. */
 static bool write_disowned(struct store *s, int64_t gen, const char *why, struct err *err)
 {
     if (store_active(s) == gen && !store_meta_drop(s, "active", err))
@@ -259,15 +279,17 @@ static void disown(struct store *s, int64_t gen, const char *why)
 }
 
 /* What else the directory has when the active generation is not whole. */
-static bool boot_from_rest(struct store *s, struct arena *a, struct store_generation *out, const char *why, struct err *err)
+static bool boot_from_rest(struct store *s, struct arena *a, struct store_generation *out,
+                           const char *why, struct err *err)
 {
     struct store lkg;
     struct err no_copy;
     struct db *db = s->db;
     int64_t active = store_active(s);
 
-    bool ok = store_open_lkg(s, &lkg, &no_copy) ? boot_with_lkg(s, &lkg, a, out, err)
-                                                : load_other(s, 0, a, out) && make_active(s, out->gen);
+    bool ok = store_open_lkg(s, &lkg, &no_copy)
+                  ? boot_with_lkg(s, &lkg, a, out, err)
+                  : load_other(s, 0, a, out) && make_active(s, out->gen);
     if (!ok && s->db == db)
         start_anew(s);
     if (s->db == db && (!ok || out->gen != active))

@@ -18,7 +18,11 @@ struct db {
     char *name; /* last part of the path, for messages */
     enum db_trouble trouble;
     uint64_t commits;
-    struct { const char *sql; sqlite3_stmt *statement; bool busy; } kept[STATEMENTS_MAX];
+    struct {
+        const char *sql;
+        sqlite3_stmt *statement;
+        bool busy;
+    } kept[STATEMENTS_MAX];
     unsigned n_kept;
 };
 
@@ -33,12 +37,20 @@ struct db_query {
 static enum db_trouble trouble_of(int code)
 {
     switch (code & 0xff) {
-    case SQLITE_OK: case SQLITE_ROW: case SQLITE_DONE: return DB_FINE;
-    case SQLITE_BUSY: case SQLITE_LOCKED: return DB_BUSY;
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE: return DB_FINE;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return DB_BUSY;
     case SQLITE_FULL: return DB_FULL;
     case SQLITE_IOERR: return DB_IO;
-    case SQLITE_READONLY: case SQLITE_CANTOPEN: case SQLITE_PERM: case SQLITE_AUTH: return DB_READONLY;
-    case SQLITE_CORRUPT: case SQLITE_NOTADB: case SQLITE_FORMAT: return DB_CORRUPT;
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH: return DB_READONLY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT: return DB_CORRUPT;
     default: return DB_OTHER;
     }
 }
@@ -58,15 +70,15 @@ enum db_trouble db_trouble(const struct db *db)
 
 /* ---- opening ---- */
 
-static const char pragmas_always[] =
-    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA cache_size=-512;"
-    "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;";
-static const char pragmas_owner[] =
-    "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE; PRAGMA secure_delete=OFF; PRAGMA max_page_count=" PAGES_MAX ";";
-static const char pragmas_wal[] =
-    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=65536;";
+static const char pragmas_always[] = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA "
+                                     "mmap_size=0; PRAGMA cache_size=-512;"
+                                     "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;";
+static const char pragmas_owner[] = "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE; PRAGMA "
+                                    "secure_delete=OFF; PRAGMA max_page_count=" PAGES_MAX ";";
+static const char pragmas_wal[] = "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=65536;";
 
-/* SQLite makes its files with the process's mask; ours are for their owner alone. Before any connection to it exists. */
+/* SQLite makes its files with the process's mask; ours are for their owner alone. Before any
+ * connection to it exists. */
 static void create_private(const char *path)
 {
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
@@ -127,7 +139,9 @@ static bool configure(struct db *db, enum db_mode mode, bool exclusive, struct e
         return false;
     if (!enter_wal(db, err) || !db_script(db, pragmas_wal, err))
         return false;
-    return db_script(db, mode == DB_STATE ? "PRAGMA synchronous=NORMAL;" : "PRAGMA synchronous=FULL;", err) &&
+    return db_script(db,
+                     mode == DB_STATE ? "PRAGMA synchronous=NORMAL;" : "PRAGMA synchronous=FULL;",
+                     err) &&
            db_script(db, "SELECT count(*) FROM sqlite_schema;", err);
 }
 
@@ -145,16 +159,18 @@ static struct db *new_db(const char *path)
     return db;
 }
 
-/* Shared memory is impossible on some file systems: then the owner has the database for itself (architecture.md 6). */
+/* Shared memory is impossible on some file systems: then the owner has the database for itself
+ * (architecture.md 6). */
 static bool is_missing_shared_memory(const struct db *db)
 {
     int code = db->handle ? sqlite3_extended_errcode(db->handle) : 0;
 
-    return code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMLOCK ||
-           code == SQLITE_IOERR_SHMMAP || code == SQLITE_PROTOCOL;
+    return code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMSIZE ||
+           code == SQLITE_IOERR_SHMLOCK || code == SQLITE_IOERR_SHMMAP || code == SQLITE_PROTOCOL;
 }
 
-static bool open_once(const char *path, enum db_mode mode, bool exclusive, struct db **out, bool *again, struct err *err)
+static bool open_once(const char *path, enum db_mode mode, bool exclusive, struct db **out,
+                      bool *again, struct err *err)
 {
     struct db *db = new_db(path);
 
@@ -167,7 +183,8 @@ static bool open_once(const char *path, enum db_mode mode, bool exclusive, struc
     return false;
 }
 
-bool db_open(const char *path, enum db_mode mode, struct db **out, enum db_trouble *trouble, struct err *err)
+bool db_open(const char *path, enum db_mode mode, struct db **out, enum db_trouble *trouble,
+             struct err *err)
 {
     struct db *db;
     bool again = false;
@@ -201,7 +218,8 @@ void db_close(struct db *db)
 
 /* ---- statements ---- */
 
-/* A kept statement of this text that is not in use; its slot, or -1 when a new one is made that is not kept. */
+/* A kept statement of this text that is not in use; its slot, or -1 when a new one is made that is
+ * not kept. */
 static bool prepare(struct db *db, const char *sql, sqlite3_stmt **out, int *slot, struct err *err)
 {
     bool known = false;
@@ -265,7 +283,8 @@ static int bind_all(sqlite3_stmt *s, const char *binds, va_list args)
     return code;
 }
 
-static struct db_query *begin_query(struct db *db, struct err *err, const char *sql, const char *binds, va_list args)
+static struct db_query *begin_query(struct db *db, struct err *err, const char *sql,
+                                    const char *binds, va_list args)
 {
     struct db_query *q = calloc(1, sizeof *q);
 
@@ -287,7 +306,8 @@ static struct db_query *begin_query(struct db *db, struct err *err, const char *
     return q;
 }
 
-struct db_query *db_begin_query(struct db *db, struct err *err, const char *sql, const char *binds, ...)
+struct db_query *db_begin_query(struct db *db, struct err *err, const char *sql, const char *binds,
+                                ...)
 {
     va_list args;
 
@@ -355,7 +375,8 @@ bool db_run(struct db *db, struct err *err, const char *sql, const char *binds, 
     return r == 0;
 }
 
-bool db_int_of(struct db *db, int64_t otherwise, int64_t *out, struct err *err, const char *sql, const char *binds, ...)
+bool db_int_of(struct db *db, int64_t otherwise, int64_t *out, struct err *err, const char *sql,
+               const char *binds, ...)
 {
     va_list args;
 
@@ -404,7 +425,9 @@ bool db_in_transaction(const struct db *db)
 
 void db_checkpoint(struct db *db, bool truncate)
 {
-    sqlite3_wal_checkpoint_v2(db->handle, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    sqlite3_wal_checkpoint_v2(db->handle, NULL,
+                              truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+                              NULL, NULL);
 }
 
 /* ---- copies and checks ---- */
@@ -418,14 +441,16 @@ static bool copy_tables(struct db *db, const char *const *tables, size_t n, stru
 {
     for (size_t i = 0; i < n; i++) {
         char sql[128];
-        snprintf(sql, sizeof sql, "INSERT INTO main.%s SELECT * FROM other.%s", tables[i], tables[i]);
+        snprintf(sql, sizeof sql, "INSERT INTO main.%s SELECT * FROM other.%s", tables[i],
+                 tables[i]);
         if (!db_script(db, sql, err))
             return false;
     }
     return true;
 }
 
-bool db_copy_from(struct db *db, const char *path, const char *const *tables, size_t n, struct err *err)
+bool db_copy_from(struct db *db, const char *path, const char *const *tables, size_t n,
+                  struct err *err)
 {
     char *uri = sqlite3_mprintf("%s", path);
 
@@ -441,7 +466,8 @@ bool db_copy_from(struct db *db, const char *path, const char *const *tables, si
     return ok;
 }
 
-bool db_check(struct db *db, void (*fault)(void *arg, struct slice what), void *arg, struct err *err)
+bool db_check(struct db *db, void (*fault)(void *arg, struct slice what), void *arg,
+              struct err *err)
 {
     struct db_query *q = db_begin_query(db, err, "PRAGMA integrity_check(20)", "");
     int r = -1;
@@ -462,7 +488,8 @@ uint64_t db_bytes(struct db *db)
 {
     int64_t pages = 0, size = 0;
 
-    if (!db_int_of(db, 0, &pages, NULL, "PRAGMA page_count", "") || !db_int_of(db, 0, &size, NULL, "PRAGMA page_size", ""))
+    if (!db_int_of(db, 0, &pages, NULL, "PRAGMA page_count", "") ||
+        !db_int_of(db, 0, &size, NULL, "PRAGMA page_size", ""))
         return 0;
     return (uint64_t)pages * (uint64_t)size;
 }

@@ -54,14 +54,16 @@ static bool parse_head(struct slice *rest, struct slice *type, size_t *length, s
     return true;
 }
 
-/* Base64url has several spellings of one value (unused bits of the last digit): only ours is taken. */
+/* Base64url has several spellings of one value (unused bits of the last digit): only ours is taken.
+ */
 static bool decode_exactly(struct arena *a, struct slice text, struct slice *der)
 {
     *der = crypto_base64url_decode(a, text);
     return der->p && der->n && slice_eq(crypto_base64url(a, *der), text);
 }
 
-static bool parse_signatures(struct arena *a, struct slice *rest, struct envelope *out, struct err *err)
+static bool parse_signatures(struct arena *a, struct slice *rest, struct envelope *out,
+                             struct err *err)
 {
     while (rest->n && !envelope_has_magic(*rest)) {
         ptrdiff_t end = slice_find_byte(slice_first(*rest, SIGNATURE_TEXT_MAX), '\n');
@@ -102,8 +104,8 @@ bool envelope_parse(struct arena *a, struct slice *rest, struct envelope *out, s
     return true;
 }
 
-bool envelope_keyid(const struct crypto_key *key, char id[ENVELOPE_KEYID_BYTES + 1], uint8_t hash[CRYPTO_SHA256_BYTES],
-                    struct err *err)
+bool envelope_keyid(const struct crypto_key *key, char id[ENVELOPE_KEYID_BYTES + 1],
+                    uint8_t hash[CRYPTO_SHA256_BYTES], struct err *err)
 {
     struct arena a;
     struct slice der;
@@ -119,7 +121,8 @@ bool envelope_keyid(const struct crypto_key *key, char id[ENVELOPE_KEYID_BYTES +
     return ok;
 }
 
-static bool put_signature(struct buf *b, struct slice data, const struct crypto_key *key, struct err *err)
+static bool put_signature(struct buf *b, struct slice data, const struct crypto_key *key,
+                          struct err *err)
 {
     char id[ENVELOPE_KEYID_BYTES + 1];
     uint8_t hash[CRYPTO_SHA256_BYTES];
@@ -134,8 +137,8 @@ static bool put_signature(struct buf *b, struct slice data, const struct crypto_
     return true;
 }
 
-bool envelope_put(struct buf *b, struct slice type, struct slice payload, const struct crypto_key *const *keys, size_t n,
-                  struct err *err)
+bool envelope_put(struct buf *b, struct slice type, struct slice payload,
+                  const struct crypto_key *const *keys, size_t n, struct err *err)
 {
     size_t start = b->n;
 

@@ -13,9 +13,11 @@ const char *store_state_name(enum store_state state)
 
 /* ---- loading ---- */
 
-static bool read_leaf(struct store *s, struct arena *a, const struct tree_entry *e, struct slice *raw, bool *present, struct err *err)
+static bool read_leaf(struct store *s, struct arena *a, const struct tree_entry *e,
+                      struct slice *raw, bool *present, struct err *err)
 {
-    struct db_query *q = db_begin_query(s->db, err, "SELECT z FROM leaf WHERE hash=?1", "b", slice_of(e->hash, sizeof e->hash));
+    struct db_query *q = db_begin_query(s->db, err, "SELECT z FROM leaf WHERE hash=?1", "b",
+                                        slice_of(e->hash, sizeof e->hash));
     int r = q ? db_next(q, err) : -1;
 
     *present = r == 1;
@@ -43,7 +45,8 @@ static bool load_leaf(struct load *l, uint32_t slot, struct err *err)
         return true;
     if (e->raw == UINT32_MAX)
         return err_set(err, "leaf %u: missing", slot);
-    if (!tree_entry_check(e, err) || !read_leaf(l->store, l->arena, e, &l->leaves[slot], &present, err))
+    if (!tree_entry_check(e, err) ||
+        !read_leaf(l->store, l->arena, e, &l->leaves[slot], &present, err))
         return err_wrap(err, "leaf %u", slot);
     return present || err_set(err, "leaf %u: missing", slot);
 }
@@ -57,7 +60,8 @@ static bool load_leaves(struct load *l, struct err *err)
         if (!load_leaf(l, i, err))
             return false;
     tree_root(l->entries, m->bits, NULL, root);
-    return memcmp(root, m->root, sizeof root) == 0 || err_set(err, "digest: its leaves are not those of its manifest");
+    return memcmp(root, m->root, sizeof root) == 0 ||
+           err_set(err, "digest: its leaves are not those of its manifest");
 }
 
 static bool split_lines(struct load *l, struct store_generation *out, struct err *err)
@@ -66,9 +70,11 @@ static bool split_lines(struct load *l, struct store_generation *out, struct err
     struct slice rest, line;
     uint64_t room = m->entities;
 
-    /* Two bytes are the least that a line can have: the count of a manifest cannot make us allocate more than its leaves. */
+    /* Two bytes are the least that a line can have: the count of a manifest cannot make us allocate
+     * more than its leaves. */
     if (room > m->raw)
-        return err_set(err, "manifest: %llu entities in %llu bytes", (unsigned long long)room, (unsigned long long)m->raw);
+        return err_set(err, "manifest: %llu entities in %llu bytes", (unsigned long long)room,
+                       (unsigned long long)m->raw);
     out->lines = arena_array(l->arena, struct slice, room + 1);
     if (!out->lines)
         return err_set(err, "out of memory");
@@ -80,14 +86,17 @@ static bool split_lines(struct load *l, struct store_generation *out, struct err
         rest = slice_first(rest, rest.n - 1); /* the newline of the last line */
         while (slice_cut(&rest, '\n', &line)) {
             if (out->n == room)
-                return err_set(err, "manifest: more entities than its %llu", (unsigned long long)room);
+                return err_set(err, "manifest: more entities than its %llu",
+                               (unsigned long long)room);
             out->lines[out->n++] = line;
         }
     }
-    return out->n == room || err_set(err, "manifest: %zu entities, not %llu", out->n, (unsigned long long)room);
+    return out->n == room ||
+           err_set(err, "manifest: %zu entities, not %llu", out->n, (unsigned long long)room);
 }
 
-bool store_fill(struct arena *a, const struct latest *latest, struct slice *leaves, struct store_generation *out, struct err *err)
+bool store_fill(struct arena *a, const struct latest *latest, struct slice *leaves,
+                struct store_generation *out, struct err *err)
 {
     struct load l = { .arena = a, .latest = latest, .leaves = leaves };
 
@@ -99,7 +108,8 @@ bool store_fill(struct arena *a, const struct latest *latest, struct slice *leav
     return split_lines(&l, out, err);
 }
 
-static bool load_row(struct store *s, const struct gen_row *row, struct arena *a, struct store_generation *out, struct err *err)
+static bool load_row(struct store *s, const struct gen_row *row, struct arena *a,
+                     struct store_generation *out, struct err *err)
 {
     struct latest *latest = arena_new(a, struct latest);
     struct load l = { .store = s, .arena = a, .latest = latest };
@@ -113,14 +123,15 @@ static bool load_row(struct store *s, const struct gen_row *row, struct arena *a
     l.leaves = arena_array(a, struct slice, n);
     if (!l.entries || !l.leaves)
         return err_set(err, "out of memory");
-    if (!store_read_entries(s, row, latest->manifest.bits, l.entries, err) || !load_leaves(&l, err) ||
-        !store_fill(a, latest, l.leaves, out, err))
+    if (!store_read_entries(s, row, latest->manifest.bits, l.entries, err) ||
+        !load_leaves(&l, err) || !store_fill(a, latest, l.leaves, out, err))
         return false;
     out->gen = row->gen;
     return true;
 }
 
-bool store_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out, struct err *err)
+bool store_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out,
+                struct err *err)
 {
     struct gen_row row;
     bool present;
@@ -136,11 +147,14 @@ bool store_load(struct store *s, int64_t gen, struct arena *a, struct store_gene
     if (!present)
         return err_set(err, "generation %lld: not in this cache", (long long)gen);
     if (row.state == STORE_FAILED_GENERATION && !row.latest.n)
-        return err_set(err, "generation %lld: was refused: %.*s", (long long)gen, SLICE_ARG(row.reason));
-    return load_row(s, &row, a, out, err) || err_wrap(err, "cfg.db: generation %lld", (long long)gen);
+        return err_set(err, "generation %lld: was refused: %.*s", (long long)gen,
+                       SLICE_ARG(row.reason));
+    return load_row(s, &row, a, out, err) ||
+           err_wrap(err, "cfg.db: generation %lld", (long long)gen);
 }
 
-bool store_base(struct store *s, struct arena *a, struct store_base *out, bool *present, struct err *err)
+bool store_base(struct store *s, struct arena *a, struct store_base *out, bool *present,
+                struct err *err)
 {
     struct gen_row row;
     int64_t gen = store_active(s);
@@ -166,11 +180,14 @@ bool store_has_leaf(struct store *s, const struct tree_entry *e)
 {
     int64_t n;
 
-    return db_int_of(s->db, 0, &n, NULL, "SELECT 1 FROM leaf WHERE hash=?1 AND raw=?2 AND length(z)=?3", "bii",
-                     slice_of(e->hash, sizeof e->hash), (int64_t)e->raw, (int64_t)e->z) && n;
+    return db_int_of(s->db, 0, &n, NULL,
+                     "SELECT 1 FROM leaf WHERE hash=?1 AND raw=?2 AND length(z)=?3", "bii",
+                     slice_of(e->hash, sizeof e->hash), (int64_t)e->raw, (int64_t)e->z) &&
+           n;
 }
 
-bool store_leaf(struct store *s, struct arena *a, const struct tree_entry *e, struct slice *raw, bool *present, struct err *err)
+bool store_leaf(struct store *s, struct arena *a, const struct tree_entry *e, struct slice *raw,
+                bool *present, struct err *err)
 {
     struct err why;
 
@@ -180,7 +197,9 @@ bool store_leaf(struct store *s, struct arena *a, const struct tree_entry *e, st
     crypto_hex(e->hash, sizeof e->hash, hex);
     store_note_fault(s, "cfg.db: leaf %.16s…: %s", hex, why.text);
     *present = false;
-    return db_run(s->db, err, "DELETE FROM leaf WHERE hash=?1", "b", slice_of(e->hash, sizeof e->hash)) || store_write_failed(s);
+    return db_run(s->db, err, "DELETE FROM leaf WHERE hash=?1", "b",
+                  slice_of(e->hash, sizeof e->hash)) ||
+           store_write_failed(s);
 }
 
 /* ---- listing ---- */
@@ -215,7 +234,8 @@ static void list_row(struct store *s, struct arena *a, int64_t gen, struct store
     crypto_hex(l->manifest.root, CRYPTO_SHA256_BYTES, e->root);
 }
 
-bool store_list(struct store *s, struct arena *a, struct store_entry **out, size_t *n, struct err *err)
+bool store_list(struct store *s, struct arena *a, struct store_entry **out, size_t *n,
+                struct err *err)
 {
     int64_t count, marks[4];
 
@@ -275,8 +295,10 @@ static int64_t before_active(struct store *s, int64_t n)
 {
     int64_t gen = 0;
 
-    if (!db_int_of(s->db, 0, &gen, NULL, "SELECT gen FROM gen WHERE gen<?1 AND state<>3 ORDER BY gen DESC LIMIT 1 OFFSET ?2", "ii",
-                   store_active(s), n - 1))
+    if (!db_int_of(
+            s->db, 0, &gen, NULL,
+            "SELECT gen FROM gen WHERE gen<?1 AND state<>3 ORDER BY gen DESC LIMIT 1 OFFSET ?2",
+            "ii", store_active(s), n - 1))
         return 0;
     return gen;
 }
@@ -284,7 +306,8 @@ static int64_t before_active(struct store *s, int64_t n)
 static void known_names(struct store *s, char *out, size_t room)
 {
     size_t n = 0;
-    struct db_query *q = db_begin_query(s->db, NULL, "SELECT gen FROM gen ORDER BY gen DESC LIMIT 10", "");
+    struct db_query *q =
+        db_begin_query(s->db, NULL, "SELECT gen FROM gen ORDER BY gen DESC LIMIT 10", "");
 
     out[0] = 0;
     while (q && db_next(q, NULL) == 1 && n + 24 < room)
@@ -314,7 +337,8 @@ bool store_find(struct store *s, struct slice name, int64_t *gen, struct err *er
         return true;
     *gen = 0;
     known_names(s, known, sizeof known);
-    return err_set(err, "generation %.*s: not in this cache: it has %s", SLICE_ARG(name), known[0] ? known : "none");
+    return err_set(err, "generation %.*s: not in this cache: it has %s", SLICE_ARG(name),
+                   known[0] ? known : "none");
 }
 
 /* ---- verifying ---- */
@@ -334,7 +358,8 @@ static void structure_fault(void *arg, struct slice what)
     v->check->fault(v->check->arg, line);
 }
 
-static bool verify_generations(struct store *s, const char *file, const struct store_check *check, struct err *err)
+static bool verify_generations(struct store *s, const char *file, const struct store_check *check,
+                               struct err *err)
 {
     struct arena list_arena;
     struct store_entry *list;
@@ -385,7 +410,8 @@ static void verify_file(struct store *s, const char *file, const struct store_ch
     struct err why;
     char line[ERR_MAX + 64];
 
-    if (db_check(s->db, structure_fault, &v, &why) && store_check_meta(s, check, &why) && verify_generations(s, file, check, &why)) {
+    if (db_check(s->db, structure_fault, &v, &why) && store_check_meta(s, check, &why) &&
+        verify_generations(s, file, check, &why)) {
         verify_trust(s, check);
         return;
     }

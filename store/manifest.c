@@ -7,7 +7,8 @@ bool channel_is_valid(struct slice name)
 {
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-' && c != '_' && (c != '.' || i == 0))
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-' && c != '_' &&
+            (c != '.' || i == 0))
             return false;
     }
     return name.n > 0 && name.n <= CHANNEL_MAX;
@@ -133,7 +134,8 @@ bool manifest_parse(struct arena *a, struct slice payload, struct manifest *out,
         return err_wrap(err, "manifest");
     out->schema = number(&r, "schema", 1, INT64_MAX);
     if (out->schema > MANIFEST_SCHEMA)
-        return err_set(err, "manifest: schema %lld: this program reads up to %d: update it", (long long)out->schema, MANIFEST_SCHEMA);
+        return err_set(err, "manifest: schema %lld: this program reads up to %d: update it",
+                       (long long)out->schema, MANIFEST_SCHEMA);
     out->channel = channel(&r);
     out->seq = number(&r, "seq", 1, SEQ_MAX);
     hash(&r, "prev", out->prev);
@@ -190,25 +192,29 @@ static void put_nodes(struct buf *b, const struct manifest *m)
 
 void manifest_write(struct buf *b, const struct manifest *m)
 {
-    buf_printf(b, "{\"ch\":\"%.*s\",\"seq\":%lld,\"schema\":%lld", SLICE_ARG(m->channel), (long long)m->seq, (long long)m->schema);
+    buf_printf(b, "{\"ch\":\"%.*s\",\"seq\":%lld,\"schema\":%lld", SLICE_ARG(m->channel),
+               (long long)m->seq, (long long)m->schema);
     put_hash(b, "prev", m->prev);
     put_hash(b, "root", m->root);
-    buf_printf(b, ",\"n\":%llu,\"apis\":%llu,\"raw\":%llu,\"z\":%llu,\"bits\":%u,\"fan\":%u", (unsigned long long)m->entities,
-               (unsigned long long)m->apis, (unsigned long long)m->raw, (unsigned long long)m->z, m->bits, tree_fan(m->bits));
+    buf_printf(b, ",\"n\":%llu,\"apis\":%llu,\"raw\":%llu,\"z\":%llu,\"bits\":%u,\"fan\":%u",
+               (unsigned long long)m->entities, (unsigned long long)m->apis,
+               (unsigned long long)m->raw, (unsigned long long)m->z, m->bits, tree_fan(m->bits));
     buf_printf(b, ",\"issued\":%lld", (long long)m->issued);
     if (m->min_gateway.n) {
         buf_puts(b, ",\"min_gw\":");
         buf_put_json(b, m->min_gateway);
     }
     if (m->pack_length)
-        buf_printf(b, ",\"pack\":{\"seq\":%lld,\"len\":%llu}", (long long)m->pack_seq, (unsigned long long)m->pack_length);
+        buf_printf(b, ",\"pack\":{\"seq\":%lld,\"len\":%llu}", (long long)m->pack_seq,
+                   (unsigned long long)m->pack_length);
     put_nodes(b, m);
     buf_putc(b, '}');
 }
 
 /* ---- latest ---- */
 
-static bool cut_envelope(struct arena *a, struct slice *rest, struct slice type, struct envelope *out, struct err *err)
+static bool cut_envelope(struct arena *a, struct slice *rest, struct slice type,
+                         struct envelope *out, struct err *err)
 {
     if (!envelope_parse(a, rest, out, err))
         return false;
@@ -219,12 +225,14 @@ static bool cut_envelope(struct arena *a, struct slice *rest, struct slice type,
 static bool agree(const struct latest *l, struct err *err)
 {
     if (!slice_eq(l->fresh.channel, l->manifest.channel) || l->fresh.seq != l->manifest.seq)
-        return err_set(err, "fresh is for %.*s/%lld, its manifest for %.*s/%lld", SLICE_ARG(l->fresh.channel), (long long)l->fresh.seq,
+        return err_set(err, "fresh is for %.*s/%lld, its manifest for %.*s/%lld",
+                       SLICE_ARG(l->fresh.channel), (long long)l->fresh.seq,
                        SLICE_ARG(l->manifest.channel), (long long)l->manifest.seq);
     return true;
 }
 
-bool latest_parse(struct arena *a, const struct root *root, struct slice text, struct latest *out, struct err *err)
+bool latest_parse(struct arena *a, const struct root *root, struct slice text, struct latest *out,
+                  struct err *err)
 {
     struct slice rest = text;
 
@@ -237,8 +245,10 @@ bool latest_parse(struct arena *a, const struct root *root, struct slice text, s
     /* Hashed before anything of it is read. */
     struct slice whole = slice_first(rest, (size_t)out->fresh.length);
     crypto_sha256(whole, out->hash);
-    if (whole.n != (size_t)out->fresh.length || memcmp(out->hash, out->fresh.manifest, sizeof out->hash) != 0)
-        return err_set(err, "digest: manifest %lld is not the one that fresh names", (long long)out->fresh.seq);
+    if (whole.n != (size_t)out->fresh.length ||
+        memcmp(out->hash, out->fresh.manifest, sizeof out->hash) != 0)
+        return err_set(err, "digest: manifest %lld is not the one that fresh names",
+                       (long long)out->fresh.seq);
     if (!cut_envelope(a, &whole, SLICE("manifest"), &out->manifest_envelope, err))
         return false;
     if (!root_check(root, ROLE_CONFIG, &out->manifest_envelope, err))
@@ -247,5 +257,6 @@ bool latest_parse(struct arena *a, const struct root *root, struct slice text, s
     rest = slice_skip(text, out->text.n);
     if (rest.n && !envelope_has_magic(rest))
         return err_set(err, "digest: %zu bytes behind the manifest that belong to nothing", rest.n);
-    return manifest_parse(a, out->manifest_envelope.payload, &out->manifest, err) && agree(out, err);
+    return manifest_parse(a, out->manifest_envelope.payload, &out->manifest, err) &&
+           agree(out, err);
 }

@@ -1,4 +1,5 @@
-/* When the medium fails: files put aside, the last known good copy, life in memory and the way back. */
+/* When the medium fails: files put aside, the last known good copy, life in memory and the way
+ * back. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,7 +68,8 @@ void store_put_aside(struct store *s, const char *name)
 {
     int64_t time = now_s();
 
-    /* The log first: a database without its log is whole, a log without its database is not taken for another's. */
+    /* The log first: a database without its log is whole, a log without its database is not taken
+     * for another's. */
     char shm[4096];
     if (snprintf(shm, sizeof shm, "%s/%s-shm", s->dir, name) < (int)sizeof shm)
         unlink(shm);
@@ -118,7 +120,8 @@ static bool copy_file(const char *from, const char *to, struct err *err)
 
 bool store_restore_lkg(struct store *s, struct err *err)
 {
-    char *from = store_path(s, "cfg.lkg"), *to = store_path(s, "cfg.db"), *temporary = store_path(s, "cfg.db.new");
+    char *from = store_path(s, "cfg.lkg"), *to = store_path(s, "cfg.db"),
+         *temporary = store_path(s, "cfg.db.new");
     bool ok = from && to && temporary && copy_file(from, temporary, err);
 
     if (ok && rename(temporary, to) != 0)
@@ -147,11 +150,13 @@ void store_write_lkg(struct store *s)
     struct stat st;
     struct err err;
 
-    bool young = path && stat(path, &st) == 0 && st.st_mtime <= now_s() && now_s() - st.st_mtime < DAY_S;
+    bool young =
+        path && stat(path, &st) == 0 && st.st_mtime <= now_s() && now_s() - st.st_mtime < DAY_S;
     if (path && temporary && !young && !s->in_memory) {
         unlink(temporary);
         bool ok = db_copy_to(s->db, temporary, &err);
-        if (ok && (chmod(temporary, 0600) != 0 || !sync_file(temporary) || rename(temporary, path) != 0))
+        if (ok &&
+            (chmod(temporary, 0600) != 0 || !sync_file(temporary) || rename(temporary, path) != 0))
             ok = err_errno(&err, "%s: cannot write", path);
         if (ok)
             store_sync_dir(s->dir);
@@ -208,11 +213,13 @@ void store_copy_disk(struct store *s)
     char *path = store_path(s, "cfg.db"), *uri = NULL;
     struct err err;
 
-    if (!path || !file_exists(path) || db_copy_from(s->db, path, store_tables, store_tables_n, &err)) {
+    if (!path || !file_exists(path) ||
+        db_copy_from(s->db, path, store_tables, store_tables_n, &err)) {
         free(path);
         return;
     }
-    /* On a read-only medium the log cannot be joined: the database as of its last checkpoint is whole, too. */
+    /* On a read-only medium the log cannot be joined: the database as of its last checkpoint is
+     * whole, too. */
     if (asprintf(&uri, "file:%s?immutable=1", path) < 0)
         uri = NULL;
     struct err again;
@@ -236,7 +243,8 @@ bool store_degrade(struct store *s, const char *why)
     if (!s->memory_allowed || s->in_memory)
         return false;
     s->medium_failed = false;
-    if (!db_open("cache in memory", DB_MEMORY, &s->db, &trouble, &err) || !store_make_tables(s->db, &err)) {
+    if (!db_open("cache in memory", DB_MEMORY, &s->db, &trouble, &err) ||
+        !store_make_tables(s->db, &err)) {
         db_close(s->db);
         s->db = disk;
         return false;
@@ -249,11 +257,14 @@ bool store_degrade(struct store *s, const char *why)
     s->status.degraded = true;
     snprintf(s->status.why, sizeof s->status.why, "%.*s", (int)sizeof s->status.why - 1, why);
     pthread_mutex_unlock(&s->lock);
-    log_warn("StoreDegraded", "%s: %s: the configuration is kept in memory until it can be written again", s->dir, why);
+    log_warn("StoreDegraded",
+             "%s: %s: the configuration is kept in memory until it can be written again", s->dir,
+             why);
     return true;
 }
 
-/* What memory has and the disk lacks. Generations are small beside their leaves; leaves that are there already are not written again. */
+/* What memory has and the disk lacks. Generations are small beside their leaves; leaves that are
+ * there already are not written again. */
 static const char *const carry_over[] = {
     "INSERT OR IGNORE INTO other.leaf SELECT * FROM main.leaf",
     "INSERT OR REPLACE INTO other.trust SELECT * FROM main.trust",

@@ -18,7 +18,8 @@ static struct root_key *find_id(struct root *r, struct slice id)
 /* key = {"id","alg","pub"}: pub is the SubjectPublicKeyInfo in base64url. */
 static bool parse_key(struct arena *a, const struct json *j, struct root *r, struct err *err)
 {
-    struct slice id = json_str(json_get(j, "id")), der = crypto_base64url_decode(a, json_str(json_get(j, "pub")));
+    struct slice id = json_str(json_get(j, "id")),
+                 der = crypto_base64url_decode(a, json_str(json_get(j, "pub")));
     struct root_key *k = &r->keys[r->n];
 
     if (r->n == ROOT_KEYS_MAX)
@@ -48,12 +49,14 @@ static bool parse_role(const struct json *j, struct root *r, enum root_role role
     while (json_next(&it)) {
         struct root_key *k = find_id(r, json_str(it.value));
         if (!k || k->roles[role])
-            return err_set(err, "role %s: unknown or repeated key %.*s", root_role_names[role], SLICE_ARG(json_str(it.value)));
+            return err_set(err, "role %s: unknown or repeated key %.*s", root_role_names[role],
+                           SLICE_ARG(json_str(it.value)));
         k->roles[role] = true;
         count++;
     }
     if (min < 1 || min > count)
-        return err_set(err, "role %s: %lld signatures of %u keys", root_role_names[role], (long long)min, count);
+        return err_set(err, "role %s: %lld signatures of %u keys", root_role_names[role],
+                       (long long)min, count);
     r->min[role] = (unsigned)min;
     return true;
 }
@@ -106,20 +109,26 @@ void root_free(struct root *r)
     memset(r, 0, sizeof *r);
 }
 
-static bool refuse_unknown(const struct root *r, enum root_role role, const struct envelope *e, unsigned good, struct err *err)
+static bool refuse_unknown(const struct root *r, enum root_role role, const struct envelope *e,
+                           unsigned good, struct err *err)
 {
     char pinned[72];
 
     root_fingerprint(r, pinned);
     if (good)
-        return err_set(err, "signature: %u of the %u signatures that the role %s needs", good, r->min[role], root_role_names[role]);
+        return err_set(err, "signature: %u of the %u signatures that the role %s needs", good,
+                       r->min[role], root_role_names[role]);
     if (!e->n)
         return err_set(err, "signature: none");
-    return err_set(err, "signature: key sha256:%.*s…: not in the pinned root (%.15s…): if the key was lost, "
-                   "`holdfast trust pin FILE.pub`", SLICE_ARG(e->signatures[0].keyid), pinned);
+    return err_set(
+        err,
+        "signature: key sha256:%.*s…: not in the pinned root (%.15s…): if the key was lost, "
+        "`holdfast trust pin FILE.pub`",
+        SLICE_ARG(e->signatures[0].keyid), pinned);
 }
 
-bool root_check(const struct root *r, enum root_role role, const struct envelope *e, struct err *err)
+bool root_check(const struct root *r, enum root_role role, const struct envelope *e,
+                struct err *err)
 {
     unsigned good = 0;
     bool seen[ROOT_KEYS_MAX] = { false };
@@ -132,7 +141,8 @@ bool root_check(const struct root *r, enum root_role role, const struct envelope
             return err_set(err, "signature: two by key %s", k->id);
         seen[k - r->keys] = true;
         if (!crypto_verify(k->key, e->signed_bytes, e->signatures[i].der))
-            return err_set(err, "signature: wrong: key %s did not sign this %.*s", k->id, SLICE_ARG(e->type));
+            return err_set(err, "signature: wrong: key %s did not sign this %.*s", k->id,
+                           SLICE_ARG(e->type));
         good++;
     }
     return good >= r->min[role] || refuse_unknown(r, role, e, good, err);
@@ -157,11 +167,13 @@ bool root_check_self(const struct root *r, struct err *err)
 bool root_check_next(const struct root *r, const struct root *next, struct err *err)
 {
     if (next->version != r->version + 1)
-        return err_set(err, "root %lld: does not follow root %lld", (long long)next->version, (long long)r->version);
+        return err_set(err, "root %lld: does not follow root %lld", (long long)next->version,
+                       (long long)r->version);
     return check_root_by(r, next, err) && check_root_by(next, next, err);
 }
 
-const struct root_key *root_find(const struct root *r, enum root_role role, const uint8_t hash[CRYPTO_SHA256_BYTES])
+const struct root_key *root_find(const struct root *r, enum root_role role,
+                                 const uint8_t hash[CRYPTO_SHA256_BYTES])
 {
     for (size_t i = 0; i < r->n; i++)
         if (r->keys[i].roles[role] && memcmp(r->keys[i].hash, hash, CRYPTO_SHA256_BYTES) == 0)

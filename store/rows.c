@@ -1,5 +1,5 @@
-/* Rows of cfg.db that carry a check of their own: meta values and generations. What is signed needs none; these are not signed,
- * and a flipped bit in them must not change what is served. */
+/* Rows of cfg.db that carry a check of their own: meta values and generations. What is signed needs
+ * none; these are not signed, and a flipped bit in them must not change what is served. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,14 +51,16 @@ struct slice store_meta(struct store *s, struct arena *a, const char *key)
 bool store_meta_set(struct store *s, const char *key, struct slice value, struct err *err)
 {
     uint8_t small[512];
-    uint8_t *row = value.n + STORE_SUM_BYTES <= sizeof small ? small : malloc(value.n + STORE_SUM_BYTES);
+    uint8_t *row =
+        value.n + STORE_SUM_BYTES <= sizeof small ? small : malloc(value.n + STORE_SUM_BYTES);
 
     if (!row)
         return err_set(err, "out of memory");
     sum_of(slice_from(key), value, row);
     if (value.n)
         memcpy(row + STORE_SUM_BYTES, value.p, value.n);
-    bool ok = db_run(s->db, err, "INSERT OR REPLACE INTO meta VALUES(?1,?2)", "sb", key, slice_of(row, value.n + STORE_SUM_BYTES));
+    bool ok = db_run(s->db, err, "INSERT OR REPLACE INTO meta VALUES(?1,?2)", "sb", key,
+                     slice_of(row, value.n + STORE_SUM_BYTES));
     if (row != small)
         free(row);
     return ok || store_write_failed(s);
@@ -99,7 +101,8 @@ bool store_check_meta(struct store *s, const struct store_check *check, struct e
         char line[160];
         if (sum_is_right(db_text(q, 0), db_blob(q, 1)))
             continue;
-        snprintf(line, sizeof line, "cfg.db: meta %.*s: digest: damaged", SLICE_ARG(slice_first(db_text(q, 0), 64)));
+        snprintf(line, sizeof line, "cfg.db: meta %.*s: digest: damaged",
+                 SLICE_ARG(slice_first(db_text(q, 0), 64)));
         check->fault(check->arg, line);
     }
     db_end(q);
@@ -111,26 +114,35 @@ bool store_check_meta(struct store *s, const struct store_check *check, struct e
 static void gen_sum(const struct gen_row *row, uint8_t out[STORE_SUM_BYTES])
 {
     char text[192];
-    int n = snprintf(text, sizeof text, "%lld %lld %lld %lld %lld %lld", (long long)row->gen, (long long)row->seq,
-                     (long long)row->trust, (long long)row->base, (long long)row->state, (long long)row->time);
+    int n = snprintf(text, sizeof text, "%lld %lld %lld %lld %lld %lld", (long long)row->gen,
+                     (long long)row->seq, (long long)row->trust, (long long)row->base,
+                     (long long)row->state, (long long)row->time);
 
     sum_of(slice_of(text, (size_t)n), row->reason, out);
 }
 
-bool store_read_gen(struct store *s, struct arena *a, int64_t gen, struct gen_row *out, bool *present, struct err *err)
+bool store_read_gen(struct store *s, struct arena *a, int64_t gen, struct gen_row *out,
+                    bool *present, struct err *err)
 {
     uint8_t sum[STORE_SUM_BYTES];
-    struct db_query *q = db_begin_query(s->db, err, "SELECT gen,seq,trust,base,state,t,latest,reason,sum FROM gen WHERE gen=?1", "i",
-                                        gen);
+    struct db_query *q = db_begin_query(
+        s->db, err, "SELECT gen,seq,trust,base,state,t,latest,reason,sum FROM gen WHERE gen=?1",
+        "i", gen);
     int r = q ? db_next(q, err) : -1;
 
     *present = r == 1;
     if (r == 1) {
-        *out = (struct gen_row){ .gen = db_int(q, 0), .seq = db_int(q, 1), .trust = db_int(q, 2), .base = db_int(q, 3),
-                                 .state = db_int(q, 4), .time = db_int(q, 5), .latest = arena_copy(a, db_blob(q, 6)),
+        *out = (struct gen_row){ .gen = db_int(q, 0),
+                                 .seq = db_int(q, 1),
+                                 .trust = db_int(q, 2),
+                                 .base = db_int(q, 3),
+                                 .state = db_int(q, 4),
+                                 .time = db_int(q, 5),
+                                 .latest = arena_copy(a, db_blob(q, 6)),
                                  .reason = arena_copy(a, db_text(q, 7)) };
         gen_sum(out, sum);
-        if (!slice_eq(db_blob(q, 8), slice_of(sum, sizeof sum)) || out->state > STORE_FAILED_GENERATION) {
+        if (!slice_eq(db_blob(q, 8), slice_of(sum, sizeof sum)) ||
+            out->state > STORE_FAILED_GENERATION) {
             err_set(err, "generation %lld: digest: its row is damaged", (long long)gen);
             r = -1;
         }
@@ -144,13 +156,16 @@ bool store_write_gen(struct store *s, const struct gen_row *row, struct err *err
     uint8_t sum[STORE_SUM_BYTES];
 
     gen_sum(row, sum);
-    return db_run(s->db, err, "INSERT OR REPLACE INTO gen(gen,seq,trust,base,state,t,latest,reason,sum) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-                  "iiiiiibtb", row->gen, row->seq, row->trust, row->base, row->state, row->time, row->latest, row->reason,
-                  slice_of(sum, sizeof sum)) ||
+    return db_run(s->db, err,
+                  "INSERT OR REPLACE INTO gen(gen,seq,trust,base,state,t,latest,reason,sum) "
+                  "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                  "iiiiiibtb", row->gen, row->seq, row->trust, row->base, row->state, row->time,
+                  row->latest, row->reason, slice_of(sum, sizeof sum)) ||
            store_write_failed(s);
 }
 
-bool store_set_state(struct store *s, int64_t gen, enum store_state state, const char *reason, struct err *err)
+bool store_set_state(struct store *s, int64_t gen, enum store_state state, const char *reason,
+                     struct err *err)
 {
     struct arena a;
     struct gen_row row;
@@ -169,7 +184,8 @@ bool store_set_state(struct store *s, int64_t gen, enum store_state state, const
     return ok;
 }
 
-static bool read_trust(struct store *s, struct arena *a, int64_t id, struct slice *out, struct err *err)
+static bool read_trust(struct store *s, struct arena *a, int64_t id, struct slice *out,
+                       struct err *err)
 {
     struct db_query *q = db_begin_query(s->db, err, "SELECT root FROM trust WHERE id=?1", "i", id);
     int r = q ? db_next(q, err) : -1;
@@ -182,7 +198,8 @@ static bool read_trust(struct store *s, struct arena *a, int64_t id, struct slic
     return r == 1;
 }
 
-bool store_read_latest(struct store *s, struct arena *a, const struct gen_row *row, struct latest *out, struct err *err)
+bool store_read_latest(struct store *s, struct arena *a, const struct gen_row *row,
+                       struct latest *out, struct err *err)
 {
     struct root root = { 0 };
     struct slice text;
@@ -193,12 +210,13 @@ bool store_read_latest(struct store *s, struct arena *a, const struct gen_row *r
     ok = ok && latest_parse(a, &root, row->latest, out, err);
     root_free(&root);
     if (ok && out->manifest.seq != row->seq)
-        ok = err_set(err, "digest: its row says publish %lld, its manifest %lld", (long long)row->seq, (long long)out->manifest.seq);
+        ok = err_set(err, "digest: its row says publish %lld, its manifest %lld",
+                     (long long)row->seq, (long long)out->manifest.seq);
     return ok;
 }
 
-/* The trusted root's row. A pointer to it that is damaged must not look like one that was never set: then the last root that was
- * trusted counts. */
+/* The trusted root's row. A pointer to it that is damaged must not look like one that was never
+ * set: then the last root that was trusted counts. */
 static bool trusted_row(struct store *s, int64_t *id, struct err *err)
 {
     int64_t set = 0;
@@ -234,10 +252,14 @@ bool store_root(struct store *s, struct arena *a, struct root *out, bool *presen
 
 /* ---- leaves of a generation ---- */
 
-static bool overlay(struct store *s, int64_t gen, unsigned bits, struct tree_entry *out, struct err *err)
+static bool overlay(struct store *s, int64_t gen, unsigned bits, struct tree_entry *out,
+                    struct err *err)
 {
-    struct db_query *q = db_begin_query(s->db, err, "SELECT g.slot, g.hash, l.raw, length(l.z) FROM genleaf g LEFT JOIN leaf l "
-                                        "ON l.hash=g.hash WHERE g.gen=?1", "i", gen);
+    struct db_query *q =
+        db_begin_query(s->db, err,
+                       "SELECT g.slot, g.hash, l.raw, length(l.z) FROM genleaf g LEFT JOIN leaf l "
+                       "ON l.hash=g.hash WHERE g.gen=?1",
+                       "i", gen);
     int r = -1;
 
     while (q && (r = db_next(q, err)) == 1) {
@@ -258,7 +280,8 @@ static bool overlay(struct store *s, int64_t gen, unsigned bits, struct tree_ent
     return r == 0;
 }
 
-bool store_read_entries(struct store *s, const struct gen_row *row, unsigned bits, struct tree_entry *out, struct err *err)
+bool store_read_entries(struct store *s, const struct gen_row *row, unsigned bits,
+                        struct tree_entry *out, struct err *err)
 {
     for (uint32_t i = 0; i < tree_leaves(bits); i++)
         tree_leaf_entry(SLICE_NONE, SLICE_NONE, &out[i]);

@@ -17,8 +17,11 @@ struct state {
 
 static bool make_tables(struct db *db, struct err *err)
 {
-    return db_script(db, "CREATE TABLE IF NOT EXISTS quota(id BLOB PRIMARY KEY, win INTEGER NOT NULL, calls INTEGER NOT NULL, "
-                         "bytes INTEGER NOT NULL, touched INTEGER NOT NULL) WITHOUT ROWID", err);
+    return db_script(db,
+                     "CREATE TABLE IF NOT EXISTS quota(id BLOB PRIMARY KEY, win INTEGER NOT NULL, "
+                     "calls INTEGER NOT NULL, "
+                     "bytes INTEGER NOT NULL, touched INTEGER NOT NULL) WITHOUT ROWID",
+                     err);
 }
 
 static bool prune(struct db *db, struct err *err)
@@ -51,7 +54,8 @@ bool state_open(const char *dir, struct state **out, struct err *err)
     snprintf(path, sizeof path, "%s/state.db", dir);
     s->db = open_file(path, err);
     if (!s->db) {
-        snprintf(bad, sizeof bad, "%s.bad-%llu", path, (unsigned long long)(clock_wall_ns() / NS_PER_S));
+        snprintf(bad, sizeof bad, "%s.bad-%llu", path,
+                 (unsigned long long)(clock_wall_ns() / NS_PER_S));
         log_warn("StateFault", "%s: counts begin anew, the file is kept as %s", err->text, bad);
         if (rename(path, bad) == 0)
             s->db = open_file(path, err);
@@ -73,17 +77,21 @@ void state_close(struct state *s)
     free(s);
 }
 
-bool state_load(struct state *s, void (*take)(void *arg, const struct state_row *row), void *arg, struct err *err)
+bool state_load(struct state *s, void (*take)(void *arg, const struct state_row *row), void *arg,
+                struct err *err)
 {
-    struct db_query *q = db_begin_query(s->db, err, "SELECT id, win, calls, bytes, touched FROM quota", "");
+    struct db_query *q =
+        db_begin_query(s->db, err, "SELECT id, win, calls, bytes, touched FROM quota", "");
     int more = -1;
 
     if (!q)
         return false;
     while ((more = db_next(q, err)) > 0) {
         struct slice id = db_blob(q, 0);
-        struct state_row row = { .window = (uint64_t)db_int(q, 1), .calls = (uint64_t)db_int(q, 2),
-                                 .bytes = (uint64_t)db_int(q, 3), .touched_s = (uint64_t)db_int(q, 4) };
+        struct state_row row = { .window = (uint64_t)db_int(q, 1),
+                                 .calls = (uint64_t)db_int(q, 2),
+                                 .bytes = (uint64_t)db_int(q, 3),
+                                 .touched_s = (uint64_t)db_int(q, 4) };
         if (id.n != STATE_ID_BYTES)
             continue;
         memcpy(row.id, id.p, STATE_ID_BYTES);
@@ -95,9 +103,10 @@ bool state_load(struct state *s, void (*take)(void *arg, const struct state_row 
 
 static bool save_row(struct state *s, const struct state_row *row, struct err *err)
 {
-    return db_run(s->db, err, "INSERT OR REPLACE INTO quota(id, win, calls, bytes, touched) VALUES(?,?,?,?,?)", "biiii",
-                  slice_of(row->id, STATE_ID_BYTES), (int64_t)row->window, (int64_t)row->calls, (int64_t)row->bytes,
-                  (int64_t)row->touched_s);
+    return db_run(s->db, err,
+                  "INSERT OR REPLACE INTO quota(id, win, calls, bytes, touched) VALUES(?,?,?,?,?)",
+                  "biiii", slice_of(row->id, STATE_ID_BYTES), (int64_t)row->window,
+                  (int64_t)row->calls, (int64_t)row->bytes, (int64_t)row->touched_s);
 }
 
 bool state_save(struct state *s, const struct state_row *rows, size_t n, struct err *err)

@@ -1,5 +1,6 @@
-/* What must survive a restart and is no configuration: counters of quotas, in DIR/state.db (WAL, synchronous=NORMAL), never in
- * cfg.db (sync.md e9). Losing it loses counts, nothing else: a damaged file is renamed and a new one begun. One thread at a time. */
+/* What must survive a restart and is no configuration: counters of quotas, in DIR/state.db (WAL,
+ * synchronous=NORMAL), never in cfg.db (sync.md e9). Losing it loses counts, nothing else: a
+ * damaged file is renamed and a new one begun. One thread at a time. */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
@@ -16,7 +17,8 @@ struct state_row {
     uint8_t id[STATE_ID_BYTES]; /* of key and period */
     uint64_t window;            /* its number; 0 for an endless one */
     uint64_t calls, bytes;
-    uint64_t touched_s;         /* wall time of the last call: rows untouched for STATE_KEEP_S are dropped */
+    uint64_t
+        touched_s; /* wall time of the last call: rows untouched for STATE_KEEP_S are dropped */
 };
 #define STATE_KEEP_S (400u * 86400)
 
@@ -25,8 +27,10 @@ struct state;
 bool state_open(const char *dir, struct state **out, struct err *err) WARN_UNUSED;
 void state_close(struct state *s);
 /* Every row. */
-bool state_load(struct state *s, void (*take)(void *arg, const struct state_row *row), void *arg, struct err *err) WARN_UNUSED;
+bool state_load(struct state *s, void (*take)(void *arg, const struct state_row *row), void *arg,
+                struct err *err) WARN_UNUSED;
 /* Write rows in one transaction. */
-bool state_save(struct state *s, const struct state_row *rows, size_t n, struct err *err) WARN_UNUSED;
+bool state_save(struct state *s, const struct state_row *rows, size_t n, struct err *err)
+    WARN_UNUSED;
 
 #endif

@@ -21,14 +21,18 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS meta(k TEXT PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;"
     /* roots under which generations came here: raw signed envelopes */
     "CREATE TABLE IF NOT EXISTS trust(id INTEGER PRIMARY KEY, root BLOB NOT NULL);"
-    /* latest: fresh and manifest as signed; base: the generation whose leaves count where genleaf has no row of this one */
-    "CREATE TABLE IF NOT EXISTS gen(gen INTEGER PRIMARY KEY, seq INTEGER NOT NULL, trust INTEGER NOT NULL, base INTEGER NOT NULL,"
-    " state INTEGER NOT NULL, t INTEGER NOT NULL, latest BLOB, reason TEXT, sum BLOB NOT NULL);"
+    /* latest: fresh and manifest as signed; base: the generation whose leaves count where genleaf
+     * has no row of this one */
+    "CREATE TABLE IF NOT EXISTS gen(gen INTEGER PRIMARY KEY, seq INTEGER NOT NULL,"
+    " trust INTEGER NOT NULL, base INTEGER NOT NULL, state INTEGER NOT NULL, t INTEGER NOT NULL,"
+    " latest BLOB, reason TEXT, sum BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS leaf(hash BLOB PRIMARY KEY, raw INTEGER NOT NULL, z BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS genleaf(gen INTEGER, slot INTEGER, hash BLOB NOT NULL, PRIMARY KEY(gen,slot)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS genleaf(gen INTEGER, slot INTEGER, hash BLOB NOT NULL,"
+    " PRIMARY KEY(gen,slot)) WITHOUT ROWID;"
     /* pieces of a download that is not complete */
     "CREATE TABLE IF NOT EXISTS node(hash BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS partial(name TEXT PRIMARY KEY, etag TEXT, at INTEGER NOT NULL, tail BLOB) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS partial(name TEXT PRIMARY KEY, etag TEXT, at INTEGER NOT NULL,"
+    " tail BLOB) WITHOUT ROWID;"
     "PRAGMA application_id=0x45435331; PRAGMA user_version=1;" /* STORE_SCHEMA */
     "COMMIT;";
 
@@ -61,14 +65,16 @@ void store_note_fault(struct store *s, const char *fmt, ...)
     if (s->mode == STORE_READER && !s->dir)
         return;
     pthread_mutex_lock(&s->lock);
-    snprintf(s->status.fault, sizeof s->status.fault, "%.*s", (int)sizeof s->status.fault - 1, text);
+    snprintf(s->status.fault, sizeof s->status.fault, "%.*s", (int)sizeof s->status.fault - 1,
+             text);
     s->status.faults++;
     pthread_mutex_unlock(&s->lock);
 }
 
 void store_note_state(struct store *s)
 {
-    int64_t active = store_active(s), lkg = s->db ? store_meta_int(s, "lkg") : 0, pinned = store_pinned(s);
+    int64_t active = store_active(s), lkg = s->db ? store_meta_int(s, "lkg") : 0,
+            pinned = store_pinned(s);
     uint64_t bytes = s->db ? db_bytes(s->db) : 0, commits = s->db ? db_commits(s->db) : 0;
 
     pthread_mutex_lock(&s->lock);
@@ -184,7 +190,8 @@ static bool move_below(struct store *s)
 
 static enum lock_result own(struct store *s, struct store_holder *holder, struct err *err)
 {
-    enum lock_result r = file_make_dirs(s->dir, 0700, err) ? take_lock(s, holder, err) : LOCK_IMPOSSIBLE;
+    enum lock_result r =
+        file_make_dirs(s->dir, 0700, err) ? take_lock(s, holder, err) : LOCK_IMPOSSIBLE;
 
     if (r != LOCK_HELD || !of_other_host(holder))
         return r;
@@ -226,7 +233,8 @@ static bool open_memory(struct store *s, const char *why, struct err *err)
 {
     enum db_trouble trouble;
 
-    if (!db_open("cache in memory", DB_MEMORY, &s->db, &trouble, err) || !store_make_tables(s->db, err))
+    if (!db_open("cache in memory", DB_MEMORY, &s->db, &trouble, err) ||
+        !store_make_tables(s->db, err))
         return false;
     s->in_memory = true;
     store_copy_disk(s);
@@ -234,7 +242,8 @@ static bool open_memory(struct store *s, const char *why, struct err *err)
     s->status.degraded = true;
     snprintf(s->status.why, sizeof s->status.why, "%.*s", (int)sizeof s->status.why - 1, why);
     pthread_mutex_unlock(&s->lock);
-    log_warn("StoreDegraded", "%s: the configuration is kept in memory only: make the directory writable", why);
+    log_warn("StoreDegraded",
+             "%s: the configuration is kept in memory only: make the directory writable", why);
     return true;
 }
 
@@ -280,7 +289,8 @@ static enum store_opened open_reader(struct store *s, struct err *err)
     return ok ? STORE_OPENED : STORE_FAILED;
 }
 
-enum store_opened store_open(const struct store_options *options, struct store **out, struct store_holder *busy, struct err *err)
+enum store_opened store_open(const struct store_options *options, struct store **out,
+                             struct store_holder *busy, struct err *err)
 {
     struct store *s = calloc(1, sizeof *s);
     struct store_holder unasked;
@@ -321,7 +331,8 @@ void store_close(struct store *s)
         db_checkpoint(s->db, true);
     db_close(s->db);
     if (s->owner_fd >= 0)
-        close(s->owner_fd); /* gives up the lock; the file stays, so that two starters meet at one inode */
+        close(s->owner_fd); /* gives up the lock; the file stays, so that two starters meet at one
+                               inode */
     pthread_mutex_destroy(&s->lock);
     free(s->dir);
     free(s->factory);

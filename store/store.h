@@ -1,15 +1,19 @@
-/* The configuration cache: a directory with cfg.db, a SQLite database of signed raw bytes (sync.md e). A generation is one published
- * state of the configuration; its entities are lines of JSON in the leaves of a hash tree whose root is signed.
+/* The configuration cache: a directory with cfg.db, a SQLite database of signed raw bytes (sync.md
+ * e). A generation is one published state of the configuration; its entities are lines of JSON in
+ * the leaves of a hash tree whose root is signed.
  *
- * Nothing here knows HTTP or policies. Nothing here runs on a carrier. One thread at a time uses a struct store, except for
- * store_status, which any thread may call.
+ * Nothing here knows HTTP or policies. Nothing here runs on a carrier. One thread at a time uses a
+ * struct store, except for store_status, which any thread may call.
  *
  * Invariants
- * 1. One process owns a cache (flock on DIR/owner for the life of the store); others read beside it.
- * 2. What is handed out has just been verified: signatures of the raw bytes, SHA-256 of every leaf, the root over all of them.
+ * 1. One process owns a cache (flock on DIR/owner for the life of the store); others read beside
+ * it.
+ * 2. What is handed out has just been verified: signatures of the raw bytes, SHA-256 of every leaf,
+ * the root over all of them.
  * 3. The flip to another generation is one transaction, together with what sync remembers about it.
  * 4. Nothing is wiped: a file that cannot be used is renamed .bad-<time> (two are kept).
- * 5. cfg.db and its WAL are opened through SQLite alone: a plain open and close would drop its locks. */
+ * 5. cfg.db and its WAL are opened through SQLite alone: a plain open and close would drop its
+ * locks. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -44,18 +48,23 @@ struct store_holder {
 struct store_options {
     const char *dir;
     enum store_mode mode;
-    bool memory;         /* OWNER: a directory that cannot be written is no error; the store then lives in RAM (degraded) */
-    const char *factory; /* read-only pack to boot from when nothing else is left (sync.md e4); NULL: none */
+    bool memory; /* OWNER: a directory that cannot be written is no error; the store then lives in
+                    RAM (degraded) */
+    const char *factory; /* read-only pack to boot from when nothing else is left (sync.md e4);
+                            NULL: none */
 };
 
-/* Open. A directory held by a live process of another host (replicas on one volume) gives DIR/<host name>; store_dir says which it
- * became. busy (may be NULL) is filled for STORE_BUSY. The database itself is judged by store_boot. */
-enum store_opened store_open(const struct store_options *options, struct store **out, struct store_holder *busy, struct err *err);
+/* Open. A directory held by a live process of another host (replicas on one volume) gives DIR/<host
+ * name>; store_dir says which it became. busy (may be NULL) is filled for STORE_BUSY. The database
+ * itself is judged by store_boot. */
+enum store_opened store_open(const struct store_options *options, struct store **out,
+                             struct store_holder *busy, struct err *err);
 /* Write back, give up the ownership, free. NULL is fine. */
 void store_close(struct store *s);
 /* The directory in use; lives as long as the store. */
 const char *store_dir(const struct store *s);
-/* The directory that store_open would use for reading, in the arena: DIR, or DIR/<host name> when another host holds DIR. */
+/* The directory that store_open would use for reading, in the arena: DIR, or DIR/<host name> when
+ * another host holds DIR. */
 const char *store_locate(struct arena *a, const char *dir);
 
 /* ---- generations ---- */
@@ -66,15 +75,16 @@ const char *store_state_name(enum store_state state);
 
 /* A generation as listed: what the database says, manifests verified, leaves not. */
 struct store_entry {
-    int64_t gen; /* its number; that of its publish (seq) unless the cache already had another one of that number */
+    int64_t gen; /* its number; that of its publish (seq) unless the cache already had another one
+                    of that number */
     int64_t seq;
     enum store_state state;
     bool active, previous, lkg, pinned;
-    int64_t time;          /* when it came here, seconds since 1970 */
-    int64_t issued;        /* when it was published */
+    int64_t time;   /* when it came here, seconds since 1970 */
+    int64_t issued; /* when it was published */
     uint64_t entities, raw, z;
-    char root[65];         /* hex */
-    struct slice reason;   /* of a failed one; when the manifest does not verify: what is wrong */
+    char root[65];       /* hex */
+    struct slice reason; /* of a failed one; when the manifest does not verify: what is wrong */
 };
 
 /* A generation in memory, wholly verified. Text is in the arena it was loaded into. */
@@ -82,39 +92,50 @@ struct store_generation {
     int64_t gen, seq, issued;
     uint8_t manifest_hash[32];
     char channel[65];
-    struct slice *lines; /* entities, one JSON text each, without the newline; in order of their slots */
+    struct slice
+        *lines; /* entities, one JSON text each, without the newline; in order of their slots */
     size_t n;
-    uint64_t raw;        /* bytes of all lines */
+    uint64_t raw; /* bytes of all lines */
 };
 
-/* Find and load the generation to start with: the active one of cfg.db, else what cfg.lkg holds, else an older confirmed one, else
- * the factory pack. Faults are logged (StoreFault) and kept for store_status. A generation that was on trial when the process died for
- * the third time is failed and passed over. False: nothing can be served; err says why ("no configuration yet" when there never was one). */
-bool store_boot(struct store *s, struct arena *a, struct store_generation *out, struct err *err) WARN_UNUSED;
-/* Verify the active generation while it is served out of RAM (once a day). Damaged leaves are mended out of cfg.lkg; if that is not
- * enough it gives up its number, and sync brings what is missing. False: err says what was damaged. */
+/* Find and load the generation to start with: the active one of cfg.db, else what cfg.lkg holds,
+ * else an older confirmed one, else the factory pack. Faults are logged (StoreFault) and kept for
+ * store_status. A generation that was on trial when the process died for the third time is failed
+ * and passed over. False: nothing can be served; err says why ("no configuration yet" when there
+ * never was one). */
+bool store_boot(struct store *s, struct arena *a, struct store_generation *out, struct err *err)
+    WARN_UNUSED;
+/* Verify the active generation while it is served out of RAM (once a day). Damaged leaves are
+ * mended out of cfg.lkg; if that is not enough it gives up its number, and sync brings what is
+ * missing. False: err says what was damaged. */
 bool store_scrub(struct store *s, struct err *err) WARN_UNUSED;
 /* Load and verify one; gen 0: the active one. */
-bool store_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out, struct err *err) WARN_UNUSED;
+bool store_load(struct store *s, int64_t gen, struct arena *a, struct store_generation *out,
+                struct err *err) WARN_UNUSED;
 /* The number of the active generation, 0 when there is none. */
 int64_t store_active(struct store *s);
 /* All that are cached, newest first, in the arena. */
-bool store_list(struct store *s, struct arena *a, struct store_entry **out, size_t *n, struct err *err) WARN_UNUSED;
-/* A generation named as people do: a number, "active", "previous", "lkg", "-N" (N before the active one). err names the known ones. */
+bool store_list(struct store *s, struct arena *a, struct store_entry **out, size_t *n,
+                struct err *err) WARN_UNUSED;
+/* A generation named as people do: a number, "active", "previous", "lkg", "-N" (N before the active
+ * one). err names the known ones. */
 bool store_find(struct store *s, struct slice name, int64_t *gen, struct err *err) WARN_UNUSED;
 
-/* Make an earlier generation the active one and pin it: sync then activates nothing until store_unpin. The caller has loaded and
- * compiled it before. */
+/* Make an earlier generation the active one and pin it: sync then activates nothing until
+ * store_unpin. The caller has loaded and compiled it before. */
 bool store_rollback(struct store *s, int64_t gen, struct err *err) WARN_UNUSED;
 bool store_unpin(struct store *s, struct err *err) WARN_UNUSED;
 /* The pinned generation, 0 when none is. */
 int64_t store_pinned(struct store *s);
 
-/* The boot generation did compile / did not: store_boot hands out a generation; the caller says how it went. */
-bool store_boot_done(struct store *s, const struct store_generation *g, struct err *err) WARN_UNUSED;
+/* The boot generation did compile / did not: store_boot hands out a generation; the caller says how
+ * it went. */
+bool store_boot_done(struct store *s, const struct store_generation *g, struct err *err)
+    WARN_UNUSED;
 
-/* Check everything: signatures, hashes, every row, the database's own structure. fault is called once for each fault with a line that
- * names file or row; good with each generation that is whole. False: err, it could not be checked at all. */
+/* Check everything: signatures, hashes, every row, the database's own structure. fault is called
+ * once for each fault with a line that names file or row; good with each generation that is whole.
+ * False: err, it could not be checked at all. */
 struct store_check {
     void (*fault)(void *arg, const char *what);
     void (*good)(void *arg, int64_t gen);
@@ -125,13 +146,14 @@ bool store_verify(struct store *s, const struct store_check *check, struct err *
 /* ---- small values beside the generations (meta) ---- */
 /* The value in the arena; p == NULL when there is none or it is damaged. */
 struct slice store_meta(struct store *s, struct arena *a, const char *key);
-bool store_meta_set(struct store *s, const char *key, struct slice value, struct err *err) WARN_UNUSED;
+bool store_meta_set(struct store *s, const char *key, struct slice value, struct err *err)
+    WARN_UNUSED;
 
 /* ---- status ---- */
 struct store_status {
-    bool degraded;           /* in memory: what is shown is lost with the process */
-    char why[256];           /* of degraded */
-    char fault[256];         /* the last fault found in the cache, empty when none */
+    bool degraded;   /* in memory: what is shown is lost with the process */
+    char why[256];   /* of degraded */
+    char fault[256]; /* the last fault found in the cache, empty when none */
     uint64_t faults, commits;
     int64_t active, lkg, pinned;
     uint64_t db_bytes;

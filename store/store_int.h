@@ -24,8 +24,8 @@ struct store {
     enum store_mode mode;
     bool memory_allowed;
     bool in_memory;
-    int owner_fd;        /* the lock; -1: none (reader, or a directory that cannot be locked) */
-    struct db *db;       /* NULL: a reader without a cache */
+    int owner_fd;  /* the lock; -1: none (reader, or a directory that cannot be locked) */
+    struct db *db; /* NULL: a reader without a cache */
     bool medium_failed;
     pthread_mutex_t lock; /* of status */
     struct store_status status;
@@ -42,7 +42,8 @@ void store_note_fault(struct store *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void store_note_state(struct store *s);
 /* A write failed: is it the medium? Always false. */
 bool store_write_failed(struct store *s);
-/* Open dir/cfg.db, making its tables; a database that cannot be read is put aside first, and the last known good copy taken. */
+/* Open dir/cfg.db, making its tables; a database that cannot be read is put aside first, and the
+ * last known good copy taken. */
 bool store_open_disk(struct store *s, struct err *err) WARN_UNUSED;
 /* Tables of a new database. */
 bool store_make_tables(struct db *db, struct err *err) WARN_UNUSED;
@@ -61,7 +62,8 @@ void store_copy_disk(struct store *s);
 bool store_sync_dir(const char *dir);
 
 /* Load the read-only pack that devices are shipped with, and store it as an owner does. */
-bool store_load_factory(struct store *s, struct arena *a, struct store_generation *out, struct err *err) WARN_UNUSED;
+bool store_load_factory(struct store *s, struct arena *a, struct store_generation *out,
+                        struct err *err) WARN_UNUSED;
 
 /* ---- rows ---- */
 struct gen_row {
@@ -69,22 +71,29 @@ struct gen_row {
     struct slice latest, reason; /* in the arena */
 };
 /* *present false: no such row. A row whose check is wrong is an error. */
-bool store_read_gen(struct store *s, struct arena *a, int64_t gen, struct gen_row *out, bool *present, struct err *err) WARN_UNUSED;
+bool store_read_gen(struct store *s, struct arena *a, int64_t gen, struct gen_row *out,
+                    bool *present, struct err *err) WARN_UNUSED;
 /* Insert or replace. */
 bool store_write_gen(struct store *s, const struct gen_row *row, struct err *err) WARN_UNUSED;
 /* Change state and reason of a row. */
-bool store_set_state(struct store *s, int64_t gen, enum store_state state, const char *reason, struct err *err) WARN_UNUSED;
+bool store_set_state(struct store *s, int64_t gen, enum store_state state, const char *reason,
+                     struct err *err) WARN_UNUSED;
 /* `latest` of a row, verified under the root it came with. */
-bool store_read_latest(struct store *s, struct arena *a, const struct gen_row *row, struct latest *out, struct err *err) WARN_UNUSED;
-/* Hashes and sizes of a generation's leaves, in slots; what has no row in `leaf` has raw == UINT32_MAX. */
-bool store_read_entries(struct store *s, const struct gen_row *row, unsigned bits, struct tree_entry *out, struct err *err) WARN_UNUSED;
+bool store_read_latest(struct store *s, struct arena *a, const struct gen_row *row,
+                       struct latest *out, struct err *err) WARN_UNUSED;
+/* Hashes and sizes of a generation's leaves, in slots; what has no row in `leaf` has raw ==
+ * UINT32_MAX. */
+bool store_read_entries(struct store *s, const struct gen_row *row, unsigned bits,
+                        struct tree_entry *out, struct err *err) WARN_UNUSED;
 /* Meta values that are numbers; 0 when missing. */
 int64_t store_meta_int(struct store *s, const char *key);
-bool store_meta_set_int(struct store *s, const char *key, int64_t value, struct err *err) WARN_UNUSED;
+bool store_meta_set_int(struct store *s, const char *key, int64_t value, struct err *err)
+    WARN_UNUSED;
 bool store_meta_drop(struct store *s, const char *key, struct err *err) WARN_UNUSED;
 /* Forget what the sources said last: the next answers are taken whole. */
 bool store_drop_etags(struct store *s, struct err *err) WARN_UNUSED;
 /* fault for every damaged meta row. */
-bool store_check_meta(struct store *s, const struct store_check *check, struct err *err) WARN_UNUSED;
+bool store_check_meta(struct store *s, const struct store_check *check, struct err *err)
+    WARN_UNUSED;
 
 #endif

@@ -16,7 +16,8 @@ uint32_t tree_slot(struct slice kind, struct slice id, unsigned bits)
     crypto_sha256_add(&c, "/", 1);
     crypto_sha256_add(&c, id.p, id.n);
     crypto_sha256_end(&c, hash);
-    uint32_t head = (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 | hash[3];
+    uint32_t head =
+        (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 | hash[3];
     return bits ? head >> (32 - bits) : 0;
 }
 
@@ -79,7 +80,8 @@ struct slice tree_node_bytes(struct arena *a, const struct tree_entry *entries, 
     return slice_of(p, (size_t)n * TREE_ENTRY_BYTES);
 }
 
-bool tree_node_open(const struct tree_entry *e, struct slice bytes, struct tree_entry *out, struct err *err)
+bool tree_node_open(const struct tree_entry *e, struct slice bytes, struct tree_entry *out,
+                    struct err *err)
 {
     uint8_t hash[CRYPTO_SHA256_BYTES];
 
@@ -91,7 +93,8 @@ bool tree_node_open(const struct tree_entry *e, struct slice bytes, struct tree_
     return true;
 }
 
-void tree_root(const struct tree_entry *leaves, unsigned bits, struct tree_entry *nodes, uint8_t root[CRYPTO_SHA256_BYTES])
+void tree_root(const struct tree_entry *leaves, unsigned bits, struct tree_entry *nodes,
+               uint8_t root[CRYPTO_SHA256_BYTES])
 {
     struct tree_entry own[1u << (TREE_BITS_MAX / 2)], top;
     struct tree_entry *n = nodes ? nodes : own;
@@ -115,17 +118,20 @@ bool tree_entry_check(const struct tree_entry *e, struct err *err)
 {
     if (e->raw > TREE_LEAF_MAX)
         return err_set(err, "%u bytes, at most %u are allowed", e->raw, TREE_LEAF_MAX);
-    /* zlib's stored form adds 5 bytes a block and 6 around: more than that is no compression of this. */
+    /* zlib's stored form adds 5 bytes a block and 6 around: more than that is no compression of
+     * this. */
     if (e->z > e->raw + e->raw / 1000 + 64)
         return err_set(err, "%u bytes compressed, %u raw", e->z, e->raw);
     if ((uint64_t)e->z * TREE_RATIO_MAX < e->raw)
-        return err_set(err, "compressed more than %u:1 (%u bytes to %u)", TREE_RATIO_MAX, e->raw, e->z);
+        return err_set(err, "compressed more than %u:1 (%u bytes to %u)", TREE_RATIO_MAX, e->raw,
+                       e->z);
     if (!e->raw != !e->z)
         return err_set(err, "%u bytes raw, %u compressed", e->raw, e->z);
     return true;
 }
 
-bool tree_leaf_open(struct arena *a, const struct tree_entry *e, struct slice z, struct slice *raw, struct err *err)
+bool tree_leaf_open(struct arena *a, const struct tree_entry *e, struct slice z, struct slice *raw,
+                    struct err *err)
 {
     uint8_t hash[CRYPTO_SHA256_BYTES];
     size_t used = 0;
@@ -175,7 +181,8 @@ static unsigned depth_of(struct slice text)
     return deepest;
 }
 
-bool tree_entity_read(struct arena *a, struct slice line, struct slice *kind, struct slice *id, struct err *err)
+bool tree_entity_read(struct arena *a, struct slice line, struct slice *kind, struct slice *id,
+                      struct err *err)
 {
     if (line.n > TREE_ENTITY_MAX)
         return err_set(err, "%zu bytes, at most %u are allowed", line.n, TREE_ENTITY_MAX);
@@ -200,7 +207,8 @@ static struct slice key_of(struct arena *a, struct slice kind, struct slice id)
     return arena_concat(a, parts, COUNT_OF(parts));
 }
 
-bool tree_leaf_check(struct arena *scratch, struct slice raw, uint32_t slot, unsigned bits, struct err *err)
+bool tree_leaf_check(struct arena *scratch, struct slice raw, uint32_t slot, unsigned bits,
+                     struct err *err)
 {
     char previous[1100];
     size_t previous_n = 0;

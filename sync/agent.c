@@ -1,5 +1,6 @@
-/* The agent inside serve: a thread that runs cycles, waits with jitter, and does what others ask of the store in between.
- * Invariant: jobs, status and flags are touched under the lock; the store only by the agent's thread, between start and stop. */
+/* The agent inside serve: a thread that runs cycles, waits with jitter, and does what others ask of
+ * the store in between. Invariant: jobs, status and flags are touched under the lock; the store
+ * only by the agent's thread, between start and stop. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +10,10 @@
 #include "platform/log.h"
 #include "sync/cycle_int.h"
 
-#define STACK_BYTES ((size_t)2 << 20) /* musl's default is 128 kB */
+#define STACK_BYTES ((size_t)2 << 20)   /* musl's default is 128 kB */
 #define SCRUB_NS (24 * 3600 * NS_PER_S) /* a bad sector is found while a copy is still good */
 #define REFRESH_MS 30000u
-#define RETRY_MS 2000u                /* doubled with each failure … */
+#define RETRY_MS 2000u                 /* doubled with each failure … */
 #define RETRY_MAX_MS (15u * 60 * 1000) /* … up to this; drawn between 0 and it (sync.md d8) */
 #define PORTAL_MAX_MS (5u * 60 * 1000) /* somebody is about to log in (fault F11) */
 
@@ -69,7 +70,8 @@ uint64_t sync_retry_delay_ms(unsigned failures, enum sync_reason reason, uint64_
     return retry_after_ms > ms ? retry_after_ms + random_below(retry_after_ms / 5 + 1) : ms;
 }
 
-/* A directory is looked at every interval: a stick that comes back is seen at once, and nobody is hurt by looking. */
+/* A directory is looked at every interval: a stick that comes back is seen at once, and nobody is
+ * hurt by looking. */
 static bool has_directory(const struct sync_options *o)
 {
     for (size_t i = 0; i < o->n_endpoints; i++)
@@ -84,7 +86,8 @@ static uint64_t delay_after(struct sync_agent *g, const struct sync_result *r)
         g->failures = 0;
         return poll_delay(g);
     }
-    /* What was rejected is asked for again when it can have changed, not sooner; a cut that brought something is not a failure. */
+    /* What was rejected is asked for again when it can have changed, not sooner; a cut that brought
+     * something is not a failure. */
     if (r->outcome == SYNC_REJECTED) {
         g->failures = 0;
         return poll_delay(g);
@@ -113,13 +116,15 @@ static void log_result(const struct sync_result *r, const struct sync_result *be
     bool same = r->outcome == before->outcome && strcmp(r->text, before->text) == 0;
 
     if (r->outcome == SYNC_UPDATED)
-        log_info("ConfigurationSynced", "generation %lld from %s: %llu requests, %llu bytes%s", (long long)r->to, r->source,
-                 (unsigned long long)r->requests, (unsigned long long)r->bytes, r->resumed ? ", resumed" : "");
-    else if (r->outcome == SYNC_CURRENT && before->outcome != SYNC_UPDATED && before->outcome != SYNC_CURRENT)
+        log_info("ConfigurationSynced", "generation %lld from %s: %llu requests, %llu bytes%s",
+                 (long long)r->to, r->source, (unsigned long long)r->requests,
+                 (unsigned long long)r->bytes, r->resumed ? ", resumed" : "");
+    else if (r->outcome == SYNC_CURRENT && before->outcome != SYNC_UPDATED &&
+             before->outcome != SYNC_CURRENT)
         log_info("ConfigurationSynced", "%s answers again, nothing new", r->source);
     else if (r->outcome != SYNC_CURRENT && !same)
-        log_warn(r->outcome == SYNC_OFFLINE ? "ConfigurationOffline" : "ConfigurationRejected", "%s: %s", sync_reason_name(r->reason),
-                 r->text);
+        log_warn(r->outcome == SYNC_OFFLINE ? "ConfigurationOffline" : "ConfigurationRejected",
+                 "%s: %s", sync_reason_name(r->reason), r->text);
 }
 
 /* Since when the active generation counts as old (fresh.expires). */
@@ -171,7 +176,8 @@ static void scrub_if_due(struct sync_agent *g)
 /* Called with the lock held, which is open while the cycle runs. */
 static void run_cycle(struct sync_agent *g, bool asked, struct sync_result *out)
 {
-    bool first = !g->status.cycles[SYNC_UPDATED] && !g->status.cycles[SYNC_CURRENT] && !g->status.cycles[SYNC_REJECTED];
+    bool first = !g->status.cycles[SYNC_UPDATED] && !g->status.cycles[SYNC_CURRENT] &&
+                 !g->status.cycles[SYNC_REJECTED];
     struct sync_result before = g->status.last;
 
     g->status.running = true;
@@ -180,7 +186,9 @@ static void run_cycle(struct sync_agent *g, bool asked, struct sync_result *out)
     cycle_run(&g->options, first || asked, &g->stopping, out);
     if (!g->stopping)
         log_result(out, &before);
-    int64_t expires = out->outcome == SYNC_OFFLINE && g->status.expires ? g->status.expires : read_expires(g->options.store);
+    int64_t expires = out->outcome == SYNC_OFFLINE && g->status.expires
+                          ? g->status.expires
+                          : read_expires(g->options.store);
     uint64_t delay = delay_after(g, out);
     pthread_mutex_lock(&g->lock);
     note_result(g, out, expires);
@@ -371,7 +379,8 @@ static bool do_job(struct sync_agent *g, struct job *job)
     return job->done;
 }
 
-bool sync_agent_call(struct sync_agent *agent, void (*fn)(void *arg, struct store *store), void *arg)
+bool sync_agent_call(struct sync_agent *agent, void (*fn)(void *arg, struct store *store),
+                     void *arg)
 {
     struct job job = { .fn = fn, .arg = arg };
 

@@ -1,5 +1,5 @@
-/* One cycle: the first source that answers with something usable; its `latest`; the leaves that are missing; accept, flip, activate
- * (sync.md d4). Whatever fails, what is running goes on. */
+/* One cycle: the first source that answers with something usable; its `latest`; the leaves that are
+ * missing; accept, flip, activate (sync.md d4). Whatever fails, what is running goes on. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,13 +68,18 @@ bool cycle_get(struct cycle *c, struct slice path, size_t max, struct slice *out
 
 /* ---- latest ---- */
 
-/* What a login page sends is told from a damaged file: the latter still has the words of its head line. */
+/* What a login page sends is told from a damaged file: the latter still has the words of its head
+ * line. */
 static bool refuse_text(struct cycle *c, struct slice text)
 {
-    if (c->source->scheme == SOURCE_FILE || slice_find(slice_first(text, 32), SLICE(" fresh ")) >= 0)
-        return cycle_fail(c, SYNC_SIGNATURE, "signature: %s/latest: not a signed envelope", c->channel);
-    return cycle_fail(c, SYNC_PORTAL, "%.*s: its answer is no signed configuration: a login page or proxy is in the way",
-                      SLICE_ARG(c->source->host));
+    if (c->source->scheme == SOURCE_FILE ||
+        slice_find(slice_first(text, 32), SLICE(" fresh ")) >= 0)
+        return cycle_fail(c, SYNC_SIGNATURE, "signature: %s/latest: not a signed envelope",
+                          c->channel);
+    return cycle_fail(
+        c, SYNC_PORTAL,
+        "%.*s: its answer is no signed configuration: a login page or proxy is in the way",
+        SLICE_ARG(c->source->host));
 }
 
 /* The ETag of this source, when what it was for is what is active. */
@@ -86,7 +91,9 @@ static struct slice known_etag(struct cycle *c)
 /* *changed false: 304, nothing new. */
 static bool get_latest(struct cycle *c, bool *changed)
 {
-    struct get g = { .source = c->source, .path = repo_latest_path(c->arena, c->channel), .max = LATEST_BYTES_MAX };
+    struct get g = { .source = c->source,
+                     .path = repo_latest_path(c->arena, c->channel),
+                     .max = LATEST_BYTES_MAX };
 
     *changed = true;
     if (c->source->scheme != SOURCE_FILE && !roots_are_due(c))
@@ -99,13 +106,15 @@ static bool get_latest(struct cycle *c, bool *changed)
         return true;
     }
     if (g.status == 404 && c->source->scheme == SOURCE_FILE)
-        return cycle_fail(c, SYNC_CONNECT, "%s/%.*s: not there", c->source->base, SLICE_ARG(g.path));
+        return cycle_fail(c, SYNC_CONNECT, "%s/%.*s: not there", c->source->base,
+                          SLICE_ARG(g.path));
     if (g.status != 200)
         return source_refuse(&g, &c->reason, &c->err);
     if (!envelope_has_magic(g.body))
         return refuse_text(c, g.body);
     if (g.too_large)
-        return cycle_fail(c, SYNC_INVALID, "%s/latest: larger than %u bytes", c->channel, LATEST_BYTES_MAX);
+        return cycle_fail(c, SYNC_INVALID, "%s/latest: larger than %u bytes", c->channel,
+                          LATEST_BYTES_MAX);
     c->text = g.body;
     c->etag = g.etag;
     return true;
@@ -116,11 +125,15 @@ static bool parse_latest(struct cycle *c)
     if (latest_parse(c->arena, &c->root, c->text, c->latest, &c->err))
         return true;
     (void)cycle_fail_err(c, SYNC_INVALID);
-    /* An unknown key is told in the words of interface.md 2.1, everything else with the name of the file. */
-    return slice_starts(slice_from(c->err.text), SLICE("signature: key ")) ? false : err_wrap(&c->err, "%s/latest", c->channel);
+    /* An unknown key is told in the words of interface.md 2.1, everything else with the name of the
+     * file. */
+    return slice_starts(slice_from(c->err.text), SLICE("signature: key "))
+               ? false
+               : err_wrap(&c->err, "%s/latest", c->channel);
 }
 
-/* Keys may have changed since: an unknown signature, and once a day, leads to a look for the next root. */
+/* Keys may have changed since: an unknown signature, and once a day, leads to a look for the next
+ * root. */
 static bool verify_latest(struct cycle *c)
 {
     bool due = roots_are_due(c), moved = false;
@@ -178,7 +191,9 @@ static bool check_date(struct cycle *c)
     /* Dates are judged only by a clock that runs after the publisher's. */
     if (c->now < f->issued - CLOCK_SLACK_S)
         return true;
-    return cycle_fail(c, SYNC_INVALID, "%s/latest: expired: an old state is shown (or this clock is wrong)", c->channel);
+    return cycle_fail(c, SYNC_INVALID,
+                      "%s/latest: expired: an old state is shown (or this clock is wrong)",
+                      c->channel);
 }
 
 static bool check_for_us(struct cycle *c)
@@ -187,15 +202,21 @@ static bool check_for_us(struct cycle *c)
     int64_t seen = store_max_seq(c->store, slice_from(c->channel));
 
     if (!slice_eq(l->fresh.channel, slice_from(c->channel)))
-        return cycle_fail(c, SYNC_INVALID, "%s/latest: it is of channel %.*s", c->channel, SLICE_ARG(l->fresh.channel));
+        return cycle_fail(c, SYNC_INVALID, "%s/latest: it is of channel %.*s", c->channel,
+                          SLICE_ARG(l->fresh.channel));
     if (l->fresh.seq < seen)
-        return cycle_fail(c, SYNC_INVALID, "%s/latest: publish %lld is shown, %lld was seen: an old state (replayed, or a mirror that "
-                          "lags)", c->channel, (long long)l->fresh.seq, (long long)seen);
+        return cycle_fail(c, SYNC_INVALID,
+                          "%s/latest: publish %lld is shown, %lld was seen: an old state "
+                          "(replayed, or a mirror that "
+                          "lags)",
+                          c->channel, (long long)l->fresh.seq, (long long)seen);
     if (l->fresh.seq < l->fresh.floor)
-        return cycle_fail(c, SYNC_INVALID, "%s/latest: publish %lld is below its own floor %lld", c->channel, (long long)l->fresh.seq,
-                          (long long)l->fresh.floor);
-    if (l->manifest.min_gateway.n && is_older_than(SLICE(HOLDFAST_VERSION), l->manifest.min_gateway))
-        return cycle_fail(c, SYNC_INVALID, "manifest %lld: for holdfast %.*s and later: this is " HOLDFAST_VERSION,
+        return cycle_fail(c, SYNC_INVALID, "%s/latest: publish %lld is below its own floor %lld",
+                          c->channel, (long long)l->fresh.seq, (long long)l->fresh.floor);
+    if (l->manifest.min_gateway.n &&
+        is_older_than(SLICE(HOLDFAST_VERSION), l->manifest.min_gateway))
+        return cycle_fail(c, SYNC_INVALID,
+                          "manifest %lld: for holdfast %.*s and later: this is " HOLDFAST_VERSION,
                           (long long)l->manifest.seq, SLICE_ARG(l->manifest.min_gateway));
     return check_date(c);
 }
@@ -225,22 +246,26 @@ static size_t memory(struct cycle *c, struct store_meta_pair out[2])
     if (c->source->scheme != SOURCE_FILE)
         out[n++] = (struct store_meta_pair){ c->etag_key, c->etag };
     if (roots_are_due(c))
-        out[n++] = (struct store_meta_pair){ "root_asked", arena_printf(c->arena, "%lld", (long long)c->now) };
+        out[n++] = (struct store_meta_pair){ "root_asked",
+                                             arena_printf(c->arena, "%lld", (long long)c->now) };
     return n;
 }
 
-/* The generation is active already; a newer date, another ETag are kept, nothing else is written. */
+/* The generation is active already; a newer date, another ETag are kept, nothing else is written.
+ */
 static bool stay(struct cycle *c, const struct active *active)
 {
     struct store_meta_pair meta[2];
     size_t n = memory(c, meta);
     bool dated = !slice_eq(active->latest->fresh_envelope.whole, c->latest->fresh_envelope.whole);
-    bool known = c->source->scheme == SOURCE_FILE || slice_eq(store_meta(c->store, c->arena, c->etag_key), c->etag);
+    bool known = c->source->scheme == SOURCE_FILE ||
+                 slice_eq(store_meta(c->store, c->arena, c->etag_key), c->etag);
 
     c->out->outcome = SYNC_CURRENT;
     if (!dated && known && n < 2 && !roots_are_due(c))
         return true;
-    return store_redate(c->store, dated ? c->latest->text : SLICE_NONE, meta, n, &c->err) || cycle_fail_store(c);
+    return store_redate(c->store, dated ? c->latest->text : SLICE_NONE, meta, n, &c->err) ||
+           cycle_fail_store(c);
 }
 
 /* ---- taking it ---- */
@@ -260,8 +285,12 @@ static bool refuse_generation(struct cycle *c)
 static bool flip(struct cycle *c, const struct fetched *f, int64_t *gen)
 {
     struct store_meta_pair meta[2];
-    struct store_staging st = { .latest = c->latest, .leaves = f->entries, .pieces = f->pieces,
-                                .n_pieces = f->n_pieces, .meta = meta, .n_meta = memory(c, meta) };
+    struct store_staging st = { .latest = c->latest,
+                                .leaves = f->entries,
+                                .pieces = f->pieces,
+                                .n_pieces = f->n_pieces,
+                                .meta = meta,
+                                .n_meta = memory(c, meta) };
 
     return store_flip(c->store, &st, gen, &c->err) || cycle_fail_store(c);
 }
@@ -326,15 +355,18 @@ static bool judge_latest(struct cycle *c)
     if (active.present && memcmp(active.latest->hash, c->latest->hash, sizeof c->latest->hash) == 0)
         return stay(c, &active);
     if (store_pinned(c->store)) {
-        snprintf(c->out->text, sizeof c->out->text, "publish %lld is not taken: pinned to generation %lld until `holdfast rollback "
-                 "--release`", (long long)c->latest->manifest.seq, (long long)store_pinned(c->store));
+        snprintf(c->out->text, sizeof c->out->text,
+                 "publish %lld is not taken: pinned to generation %lld until `holdfast rollback "
+                 "--release`",
+                 (long long)c->latest->manifest.seq, (long long)store_pinned(c->store));
         c->out->outcome = SYNC_CURRENT;
         return true;
     }
     if (active.present && slice_eq(active.latest->manifest.channel, c->latest->manifest.channel) &&
         active.latest->manifest.seq == c->latest->manifest.seq &&
         store_max_seq(c->store, slice_from(c->channel)) == c->latest->manifest.seq)
-        return cycle_fail(c, SYNC_INVALID, "manifest %lld: another one of this number is active here: publish again",
+        return cycle_fail(c, SYNC_INVALID,
+                          "manifest %lld: another one of this number is active here: publish again",
                           (long long)c->latest->manifest.seq);
     refused = store_refused(c->store, c->arena, c->latest->hash);
     if (refused.p && !c->retry_refused)
@@ -366,7 +398,8 @@ static bool try_source_anyway(struct cycle *c)
 {
     if (try_source(c))
         return true;
-    if (c->reason != SYNC_STORE || !store_medium_failed(c->store) || !store_degrade(c->store, c->err.text))
+    if (c->reason != SYNC_STORE || !store_medium_failed(c->store) ||
+        !store_degrade(c->store, c->err.text))
         return false;
     return try_source(c);
 }
@@ -392,7 +425,8 @@ static void note_failure(struct cycle *c, bool *any)
     snprintf(out->source, sizeof out->source, "%s", c->source->base);
 }
 
-/* Token = what is written, without the word, or the content of @FILE, read anew before every cycle. */
+/* Token = what is written, without the word, or the content of @FILE, read anew before every cycle.
+ */
 static bool read_token(struct cycle *c)
 {
     struct slice text = slice_trim(slice_from(c->options->auth));
@@ -405,7 +439,8 @@ static bool read_token(struct cycle *c)
     }
     if (slice_starts_icase(text, SLICE("GatewayKey ")))
         text = slice_trim(slice_skip(text, 11));
-    c->x.authorization = text.n ? arena_printf(c->arena, "GatewayKey %.*s", SLICE_ARG(text)).p : NULL;
+    c->x.authorization =
+        text.n ? arena_printf(c->arena, "GatewayKey %.*s", SLICE_ARG(text)).p : NULL;
     return true;
 }
 
@@ -436,7 +471,8 @@ static void try_sources(struct cycle *c)
         c->reason = SYNC_INVALID;
         if (source_is_azure(o->endpoints[i])) {
             source = (struct source){ .base = "" };
-            (void)cycle_fail(c, SYNC_CONNECT, "config.service.endpoint: Azure's own service: not asked");
+            (void)cycle_fail(c, SYNC_CONNECT,
+                             "config.service.endpoint: Azure's own service: not asked");
             note_failure(c, &any);
             continue;
         }
@@ -457,10 +493,15 @@ static void try_sources(struct cycle *c)
     }
 }
 
-void cycle_run(const struct sync_options *options, bool retry_refused, const _Atomic bool *stopping, struct sync_result *out)
+void cycle_run(const struct sync_options *options, bool retry_refused, const _Atomic bool *stopping,
+               struct sync_result *out)
 {
     struct arena a;
-    struct cycle c = { .options = options, .store = options->store, .arena = &a, .out = out, .retry_refused = retry_refused };
+    struct cycle c = { .options = options,
+                       .store = options->store,
+                       .arena = &a,
+                       .out = out,
+                       .retry_refused = retry_refused };
 
     memset(out, 0, sizeof *out);
     arena_init_growing(&a, CYCLE_MEMORY_MAX);

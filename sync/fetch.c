@@ -1,5 +1,6 @@
-/* Carrying out a plan: nodes and leaves come in, are verified one by one, and are kept as they come. What a cut leaves behind, verified
- * pieces and the bytes after them, goes into the store, and the next cycle, or the next process, goes on from there. */
+/* Carrying out a plan: nodes and leaves come in, are verified one by one, and are kept as they
+ * come. What a cut leaves behind, verified pieces and the bytes after them, goes into the store,
+ * and the next cycle, or the next process, goes on from there. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +12,8 @@
 /* Kept on disk when so much has come, or so much time has gone by. */
 #define KEEP_BYTES (128u << 10)
 #define KEEP_NS (NS_PER_S / 5)
-/* A request costs about this much besides its body (sync.md d5); a file a little for its opening. */
+/* A request costs about this much besides its body (sync.md d5); a file a little for its opening.
+ */
 #define OVERHEAD_HTTP 450u
 #define OVERHEAD_FILE 64u
 /* Answers in a row that bring nothing. */
@@ -20,20 +22,20 @@
 struct download {
     struct cycle *cycle;
     struct plan plan;
-    struct slice *raw;            /* of each leaf, as far as it came or was read */
-    struct store_piece *pieces;   /* verified; [kept, n) are not in the store yet */
+    struct slice *raw;          /* of each leaf, as far as it came or was read */
+    struct store_piece *pieces; /* verified; [kept, n) are not in the store yet */
     size_t n, kept, unkept_bytes;
-    uint64_t kept_at;             /* monotonic */
-    struct slice name;            /* of the partial: the manifest's hash */
-    struct store_base base;       /* the active generation; gen == 0: none */
-    bool earlier, continued;      /* an earlier cycle left something; it was of use */
+    uint64_t kept_at;        /* monotonic */
+    struct slice name;       /* of the partial: the manifest's hash */
+    struct store_base base;  /* the active generation; gen == 0: none */
+    bool earlier, continued; /* an earlier cycle left something; it was of use */
     unsigned idle_steps;
     /* the present run through the pack */
-    struct slice pack;            /* its path */
+    struct slice pack; /* its path */
     struct plan_run run;
-    uint64_t at;                  /* where the present node or leaf begins */
-    uint64_t skip;                /* bytes to come that we have already */
-    char *tail;                   /* its bytes so far */
+    uint64_t at;   /* where the present node or leaf begins */
+    uint64_t skip; /* bytes to come that we have already */
+    char *tail;    /* its bytes so far */
     size_t tail_n;
     char etag[257];
     bool tail_is_stored, restarted, whole_pack, bad_range;
@@ -43,9 +45,13 @@ struct download {
 
 static bool keep(struct download *d)
 {
-    struct store_partial partial = { .name = d->name, .etag = slice_from(d->etag), .at = d->at, .tail = slice_of(d->tail, d->tail_n) };
+    struct store_partial partial = { .name = d->name,
+                                     .etag = slice_from(d->etag),
+                                     .at = d->at,
+                                     .tail = slice_of(d->tail, d->tail_n) };
 
-    if (!store_put_pieces(d->cycle->store, d->pieces + d->kept, d->n - d->kept, &partial, &d->cycle->err))
+    if (!store_put_pieces(d->cycle->store, d->pieces + d->kept, d->n - d->kept, &partial,
+                          &d->cycle->err))
         return cycle_fail_store(d->cycle);
     d->kept = d->n;
     d->unkept_bytes = 0;
@@ -94,7 +100,8 @@ static bool is_in_base(const struct download *d, uint32_t i)
            tree_entry_eq(&d->base.leaves[i], &d->plan.leaves[i]);
 }
 
-/* Leaves of a node that became known may be in the store: of the base, of older generations, of an earlier cycle. */
+/* Leaves of a node that became known may be in the store: of the base, of older generations, of an
+ * earlier cycle. */
 static void look_for_leaves(struct download *d, uint32_t node)
 {
     struct plan *p = &d->plan;
@@ -118,7 +125,8 @@ static bool node_came(struct download *d, uint32_t i, struct slice bytes, const 
         return cycle_fail(c, SYNC_DIGEST, "%s: node %u: %s", where, i, c->err.text);
     for (uint32_t k = 0; k < d->plan.fan; k++)
         if (!tree_entry_check(&entries[k], &c->err))
-            return cycle_fail(c, SYNC_INVALID, "%s: node %u: leaf %u: %s", where, i, i * d->plan.fan + k, c->err.text);
+            return cycle_fail(c, SYNC_INVALID, "%s: node %u: leaf %u: %s", where, i,
+                              i * d->plan.fan + k, c->err.text);
     plan_node(&d->plan, i, entries);
     look_for_leaves(d, i);
     return add_piece(d, e, bytes, true);
@@ -148,16 +156,20 @@ static bool fetch_object(struct download *d, const struct plan_step *step)
 {
     struct cycle *c = d->cycle;
     bool node = step->action == PLAN_NODE, present;
-    const struct tree_entry *e = node ? &c->latest->manifest.nodes[step->index] : &d->plan.leaves[step->index];
+    const struct tree_entry *e =
+        node ? &c->latest->manifest.nodes[step->index] : &d->plan.leaves[step->index];
     struct slice path = repo_object_path(c->arena, e), bytes;
 
     /* One byte more than it should have: what is longer is seen. */
     if (!cycle_get(c, path, (size_t)e->z + 1, &bytes, &present))
         return false;
     if (!present)
-        return cycle_fail(c, SYNC_HTTP, "%.*s: no %.*s there", SLICE_ARG(c->source->host), SLICE_ARG(path));
+        return cycle_fail(c, SYNC_HTTP, "%.*s: no %.*s there", SLICE_ARG(c->source->host),
+                          SLICE_ARG(path));
     d->idle_steps = 0;
-    return (node ? node_came(d, step->index, bytes, path.p) : leaf_came(d, step->index, bytes, path.p)) && keep_if_due(d);
+    return (node ? node_came(d, step->index, bytes, path.p)
+                 : leaf_came(d, step->index, bytes, path.p)) &&
+           keep_if_due(d);
 }
 
 /* ---- runs of the pack ---- */
@@ -188,7 +200,8 @@ static struct segment segment_at(const struct plan *p, uint64_t at)
 
     if (at < plan_head(p))
         return (struct segment){ true, (uint32_t)(at / node), node };
-    uint32_t i = leaf_at(p, at); /* the last one that begins here: empty ones before it begin here, too */
+    uint32_t i =
+        leaf_at(p, at); /* the last one that begins here: empty ones before it begin here, too */
     return (struct segment){ false, i, p->leaves[i].z };
 }
 
@@ -209,10 +222,13 @@ static bool on_bytes(void *arg, struct slice bytes)
     d->skip -= skipped;
     bytes = slice_skip(bytes, skipped);
     while (bytes.n && d->at < d->run.to) {
-        /* When all nodes have come the pack's length can be told; it may not be what the manifest says. */
+        /* When all nodes have come the pack's length can be told; it may not be what the manifest
+         * says. */
         if (!d->plan.unknown && !d->plan.pack)
-            return cycle_fail(d->cycle, SYNC_INVALID, "manifest %lld: its pack should not have %llu bytes",
-                              (long long)d->cycle->latest->manifest.seq, (unsigned long long)d->cycle->latest->manifest.pack_length);
+            return cycle_fail(d->cycle, SYNC_INVALID,
+                              "manifest %lld: its pack should not have %llu bytes",
+                              (long long)d->cycle->latest->manifest.seq,
+                              (unsigned long long)d->cycle->latest->manifest.pack_length);
         struct segment s = segment_at(&d->plan, d->at);
         size_t take = s.size - d->tail_n < bytes.n ? (size_t)(s.size - d->tail_n) : bytes.n;
         memcpy(d->tail + d->tail_n, bytes.p, take);
@@ -227,7 +243,8 @@ static bool on_bytes(void *arg, struct slice bytes)
         d->tail_is_stored = false;
         d->idle_steps = 0;
     }
-    /* More than was asked for is not wanted; the end of what was is left to the sender, so that the connection can be used again. */
+    /* More than was asked for is not wanted; the end of what was is left to the sender, so that the
+     * connection can be used again. */
     return keep_if_due(d) && !(bytes.n && d->at >= d->run.to);
 }
 
@@ -249,10 +266,12 @@ static bool on_begin(void *arg, uint64_t offset, struct slice etag)
     uint64_t have = d->at + d->tail_n;
 
     if (!slice_eq(slice_from(d->etag), etag) && d->etag[0] && offset == 0) {
-        have = d->at; /* another file of that name: what we have of the present leaf is of the old one */
+        have = d->at; /* another file of that name: what we have of the present leaf is of the old
+                         one */
         d->tail_n = 0;
     }
-    snprintf(d->etag, sizeof d->etag, "%.*s", is_strong(etag) ? (int)etag.n : 0, etag.p ? etag.p : "");
+    snprintf(d->etag, sizeof d->etag, "%.*s", is_strong(etag) ? (int)etag.n : 0,
+             etag.p ? etag.p : "");
     d->bad_range = offset > have;
     if (d->bad_range)
         return false;
@@ -267,7 +286,8 @@ static bool on_begin(void *arg, uint64_t offset, struct slice etag)
 static bool make_room(struct download *d)
 {
     if (!d->tail)
-        d->tail = arena_alloc_raw(d->cycle->arena, (size_t)TREE_LEAF_MAX + TREE_LEAF_MAX / 1000 + 64);
+        d->tail =
+            arena_alloc_raw(d->cycle->arena, (size_t)TREE_LEAF_MAX + TREE_LEAF_MAX / 1000 + 64);
     return d->tail || cycle_fail(d->cycle, SYNC_STORE, "out of memory");
 }
 
@@ -293,7 +313,8 @@ static bool take_tail(struct download *d)
     return true;
 }
 
-/* Bytes kept from earlier turn out to be wrong, or of another file: the piece is asked for once more from its beginning. */
+/* Bytes kept from earlier turn out to be wrong, or of another file: the piece is asked for once
+ * more from its beginning. */
 static bool may_restart(struct download *d)
 {
     if (d->restarted || !d->tail_is_stored || d->cycle->reason != SYNC_DIGEST)
@@ -303,7 +324,8 @@ static bool may_restart(struct download *d)
     d->tail_is_stored = false;
     d->etag[0] = 0;
     d->cycle->reason = SYNC_OK;
-    return store_drop_partial(d->cycle->store, d->name, &d->cycle->err) || cycle_fail_store(d->cycle);
+    return store_drop_partial(d->cycle->store, d->name, &d->cycle->err) ||
+           cycle_fail_store(d->cycle);
 }
 
 static bool judge_run(struct download *d, const struct get *g)
@@ -312,7 +334,8 @@ static bool judge_run(struct download *d, const struct get *g)
 
     if (c->reason != SYNC_OK)
         return may_restart(d);
-    /* No pack, one that is shorter than what we ask for, a host that sends another part of it than that: from objects then. */
+    /* No pack, one that is shorter than what we ask for, a host that sends another part of it than
+     * that: from objects then. */
     if (g->status == 404 || (g->status == 416 && (d->tail_n || d->at)) || d->bad_range) {
         d->tail_n = 0;
         plan_no_pack(&d->plan);
@@ -326,7 +349,8 @@ static bool judge_run(struct download *d, const struct get *g)
         plan_no_pack(&d->plan); /* no ranges here: what is still missing comes as objects */
     if (d->at < d->run.to && !g->overrun && !g->cut)
         return cycle_fail(c, SYNC_DIGEST, "%s: digest: it ends at byte %llu of %llu", d->pack.p,
-                          (unsigned long long)(d->at + d->tail_n), (unsigned long long)c->latest->manifest.pack_length);
+                          (unsigned long long)(d->at + d->tail_n),
+                          (unsigned long long)c->latest->manifest.pack_length);
     return true;
 }
 
@@ -348,8 +372,15 @@ static bool fetch_run(struct download *d, const struct plan_run *run)
     if (!make_room(d) || (!d->tail_n && !d->restarted && !take_tail(d)))
         return false;
     all = d->at + d->tail_n == 0 && run->to == m->pack_length;
-    struct get g = { .source = c->source, .path = d->pack, .from = d->at + d->tail_n, .to = all ? 0 : run->to,
-                     .if_range = slice_from(d->etag), .begin = on_begin, .bytes = on_bytes, .idle = on_idle, .arg = d };
+    struct get g = { .source = c->source,
+                     .path = d->pack,
+                     .from = d->at + d->tail_n,
+                     .to = all ? 0 : run->to,
+                     .if_range = slice_from(d->etag),
+                     .begin = on_begin,
+                     .bytes = on_bytes,
+                     .idle = on_idle,
+                     .arg = d };
     bool ok = source_get(&c->x, &g, &c->reason, &c->err);
     c->out->retry_after_ms = g.retry_after_ms;
     if (g.received)
@@ -369,10 +400,12 @@ static bool begin(struct download *d)
     crypto_hex(c->latest->hash, CRYPTO_SHA256_BYTES, hex);
     d->name = arena_copy(c->arena, slice_of(hex, sizeof hex));
     d->raw = arena_array(c->arena, struct slice, tree_leaves(m->bits));
-    d->pieces = arena_array(c->arena, struct store_piece, (size_t)tree_leaves(m->bits) * 2 + tree_nodes(m->bits));
+    d->pieces = arena_array(c->arena, struct store_piece,
+                            (size_t)tree_leaves(m->bits) * 2 + tree_nodes(m->bits));
     d->kept_at = clock_mono_ns();
     if (!d->name.p || !d->raw || !d->pieces ||
-        !plan_begin(&d->plan, c->arena, m, c->source->scheme == SOURCE_FILE ? OVERHEAD_FILE : OVERHEAD_HTTP))
+        !plan_begin(&d->plan, c->arena, m,
+                    c->source->scheme == SOURCE_FILE ? OVERHEAD_FILE : OVERHEAD_HTTP))
         return cycle_fail(c, SYNC_STORE, "out of memory");
     d->plan.fresh_start = !store_has_leaves(c->store);
     d->earlier = store_has_progress(c->store);
@@ -396,7 +429,8 @@ static bool look_at_store(struct download *d)
     for (uint32_t i = 0; i < d->plan.n_nodes; i++) {
         if (d->plan.node_known[i])
             continue;
-        if (!store_node(c->store, c->arena, &c->latest->manifest.nodes[i], &bytes, &present, &c->err))
+        if (!store_node(c->store, c->arena, &c->latest->manifest.nodes[i], &bytes, &present,
+                        &c->err))
             return cycle_fail_store(c);
         if (present && tree_node_open(&c->latest->manifest.nodes[i], bytes, entries, &c->err)) {
             plan_node(&d->plan, i, entries);
@@ -418,13 +452,15 @@ static bool carry_out(struct download *d)
         if (step.action == PLAN_DONE)
             return true;
         if (++d->idle_steps > IDLE_STEPS_MAX)
-            return cycle_fail(d->cycle, SYNC_HTTP, "%.*s: its answers bring nothing new", SLICE_ARG(d->cycle->source->host));
+            return cycle_fail(d->cycle, SYNC_HTTP, "%.*s: its answers bring nothing new",
+                              SLICE_ARG(d->cycle->source->host));
         if (!(step.action == PLAN_RUN ? fetch_run(d, &step.run) : fetch_object(d, &step)))
             return false;
     }
 }
 
-/* Leaves that were here all along are read, and verified, only now; one that turns out damaged is fetched. */
+/* Leaves that were here all along are read, and verified, only now; one that turns out damaged is
+ * fetched. */
 static bool read_rest(struct download *d, bool *lost)
 {
     struct cycle *c = d->cycle;
@@ -462,6 +498,9 @@ bool fetch_leaves(struct cycle *c, struct fetched *out)
         keep_rest(d);
         return false;
     }
-    *out = (struct fetched){ .raw = d->raw, .entries = d->plan.leaves, .pieces = d->pieces + d->kept, .n_pieces = d->n - d->kept };
+    *out = (struct fetched){ .raw = d->raw,
+                             .entries = d->plan.leaves,
+                             .pieces = d->pieces + d->kept,
+                             .n_pieces = d->n - d->kept };
     return true;
 }

@@ -21,7 +21,8 @@ void sync_key_fingerprint(const struct crypto_key *key, char out[SYNC_FINGERPRIN
 }
 
 /* FILE.pub is made first: a private key without its public part is never left behind. */
-static bool write_pair(struct arena *a, const struct crypto_key *key, const char *path, struct err *err)
+static bool write_pair(struct arena *a, const struct crypto_key *key, const char *path,
+                       struct err *err)
 {
     struct slice secret, public;
     struct slice name = arena_printf(a, "%s.pub", path);
@@ -30,7 +31,8 @@ static bool write_pair(struct arena *a, const struct crypto_key *key, const char
         return err_set(err, "out of memory");
     if (file_exists(path))
         return err_set(err, "%s: exists: keys are never overwritten", path);
-    if (!crypto_key_private_pem(key, a, &secret, err) || !crypto_key_public_pem(key, a, &public, err))
+    if (!crypto_key_private_pem(key, a, &secret, err) ||
+        !crypto_key_public_pem(key, a, &public, err))
         return false;
     if (!file_write_new(name.p, public, 0644, err))
         return false;

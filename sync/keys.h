@@ -14,7 +14,8 @@
 void sync_key_fingerprint(const struct crypto_key *key, char out[SYNC_FINGERPRINT_MAX]);
 
 /* `keygen --use sign`: a new P-256 key in path (0600) and path.pub. Never overwrites either. */
-bool sync_keygen(const char *path, char fingerprint[SYNC_FINGERPRINT_MAX], struct err *err) WARN_UNUSED;
+bool sync_keygen(const char *path, char fingerprint[SYNC_FINGERPRINT_MAX], struct err *err)
+    WARN_UNUSED;
 /* Read a private key file; err names the file. crypto_key_free is the caller's. */
 bool sync_key_read_private(const char *path, struct crypto_key **out, struct err *err) WARN_UNUSED;
 /* Read a public key file (a private one gives its public part). */

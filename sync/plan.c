@@ -3,8 +3,12 @@
 
 bool plan_begin(struct plan *p, struct arena *a, const struct manifest *m, unsigned overhead)
 {
-    *p = (struct plan){ .manifest = m, .fan = tree_fan(m->bits), .n_nodes = tree_nodes(m->bits), .n_leaves = tree_leaves(m->bits),
-                        .overhead = overhead, .pack = m->pack_length && m->pack_seq == m->seq };
+    *p = (struct plan){ .manifest = m,
+                        .fan = tree_fan(m->bits),
+                        .n_nodes = tree_nodes(m->bits),
+                        .n_leaves = tree_leaves(m->bits),
+                        .overhead = overhead,
+                        .pack = m->pack_length && m->pack_seq == m->seq };
     p->unknown = p->n_nodes;
     p->leaves = arena_array(a, struct tree_entry, p->n_leaves);
     p->node_known = arena_array(a, bool, p->n_nodes);
@@ -102,7 +106,8 @@ static bool is_missing(const struct plan *p, uint32_t i)
     return !p->here[i];
 }
 
-/* The widest gap stays open, the others are read through, until few enough runs are left: a list of the widest gaps, kept sorted. */
+/* The widest gap stays open, the others are read through, until few enough runs are left: a list of
+ * the widest gaps, kept sorted. */
 struct gaps {
     uint64_t width[PLAN_RUNS_MAX];
     struct plan_run gap[PLAN_RUNS_MAX];
@@ -137,7 +142,8 @@ static void cut_runs(struct plan *p, const struct gaps *g, uint64_t from, uint64
         struct plan_run *last = &p->runs[p->n_runs - 1];
         const struct plan_run *first = NULL; /* gap within the last run */
         for (unsigned i = 0; i < g->n; i++)
-            if (g->gap[i].from > last->from && g->gap[i].to < last->to && (!first || g->gap[i].from < first->from))
+            if (g->gap[i].from > last->from && g->gap[i].to < last->to &&
+                (!first || g->gap[i].from < first->from))
                 first = &g->gap[i];
         if (!first)
             return;

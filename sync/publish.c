@@ -1,4 +1,5 @@
-/* One publish, from the entities to the new `latest`. Until the last rename the repository serves what it served before. */
+/* One publish, from the entities to the new `latest`. Until the last rename the repository serves
+ * what it served before. */
 #include "sync/publish.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ static bool read_keys(struct publisher *p, struct err *err)
     const struct sync_publish_options *o = p->options;
 
     if (!o->n_keys || o->n_keys > ROOT_KEYS_MAX || o->n_spares > ROOT_KEYS_MAX)
-        return err_set(err, "keys: %zu given, between 1 and %u are possible", o->n_keys, ROOT_KEYS_MAX);
+        return err_set(err, "keys: %zu given, between 1 and %u are possible", o->n_keys,
+                       ROOT_KEYS_MAX);
     for (; p->n_keys < o->n_keys; p->n_keys++)
         if (!sync_key_read_private(o->keys[p->n_keys], &p->keys[p->n_keys], err))
             return false;
@@ -35,13 +37,15 @@ static bool read_before(struct publisher *p, struct err *err)
     if (!present)
         return true;
     if (!p->root.n)
-        return err_set(err, "%s: has %.*s but no root: restore it, or publish into a new directory", p->repo.dir, SLICE_ARG(path));
+        return err_set(err, "%s: has %.*s but no root: restore it, or publish into a new directory",
+                       p->repo.dir, SLICE_ARG(path));
     p->before = arena_new(p->arena, struct latest);
     if (!p->before)
         return err_set(err, "out of memory");
     if (latest_parse(p->arena, &p->root, p->before_text, p->before, err))
         return true;
-    p->behind = p->old_root.n && latest_parse(p->arena, &p->old_root, p->before_text, p->before, err);
+    p->behind =
+        p->old_root.n && latest_parse(p->arena, &p->old_root, p->before_text, p->before, err);
     if (p->behind)
         return true;
     return err_wrap(err, "%s/%.*s", p->repo.dir, SLICE_ARG(path));
@@ -53,7 +57,8 @@ static bool same_content(const struct publisher *p)
 {
     const struct manifest *old = p->before ? &p->before->manifest : NULL;
 
-    return old && !p->next_root.n && !p->behind && old->bits == p->manifest.bits && memcmp(old->root, p->manifest.root, sizeof old->root) == 0 &&
+    return old && !p->next_root.n && !p->behind && old->bits == p->manifest.bits &&
+           memcmp(old->root, p->manifest.root, sizeof old->root) == 0 &&
            slice_eq(old->min_gateway, p->manifest.min_gateway);
 }
 
@@ -63,11 +68,14 @@ static bool check_shrinking(const struct publisher *p, struct err *err)
 
     if (p->options->force || p->manifest.apis * 2 >= before)
         return true;
-    return err_set(err, "%llu APIs where there were %llu: less than half: publish with --force if this is meant",
-                   (unsigned long long)p->manifest.apis, (unsigned long long)before);
+    return err_set(
+        err,
+        "%llu APIs where there were %llu: less than half: publish with --force if this is meant",
+        (unsigned long long)p->manifest.apis, (unsigned long long)before);
 }
 
-static bool sign(struct publisher *p, struct slice type, struct slice payload, struct slice *out, struct err *err)
+static bool sign(struct publisher *p, struct slice type, struct slice payload, struct slice *out,
+                 struct err *err)
 {
     struct buf b;
 
@@ -98,9 +106,13 @@ static bool sign_manifest(struct publisher *p, struct slice *out, struct err *er
     return sign(p, SLICE("manifest"), buf_slice(&b), out, err);
 }
 
-static bool sign_latest(struct publisher *p, int64_t seq, struct slice manifest, struct slice *out, struct err *err)
+static bool sign_latest(struct publisher *p, int64_t seq, struct slice manifest, struct slice *out,
+                        struct err *err)
 {
-    struct fresh f = { .channel = slice_from(p->repo.channel), .seq = seq, .length = (int64_t)manifest.n, .issued = p->now };
+    struct fresh f = { .channel = slice_from(p->repo.channel),
+                       .seq = seq,
+                       .length = (int64_t)manifest.n,
+                       .issued = p->now };
     struct slice parts[2] = { SLICE_NONE, manifest };
     struct buf b;
 
@@ -113,7 +125,8 @@ static bool sign_latest(struct publisher *p, int64_t seq, struct slice manifest,
         return b.failed ? err_set(err, "out of memory") : false;
     *out = arena_concat(p->arena, parts, 2);
     if (out->n > LATEST_BYTES_MAX)
-        return err_set(err, "%s/latest: %zu bytes: too many keys for one file", p->repo.channel, out->n);
+        return err_set(err, "%s/latest: %zu bytes: too many keys for one file", p->repo.channel,
+                       out->n);
     return out->p || err_set(err, "out of memory");
 }
 
@@ -123,13 +136,16 @@ static bool write_generation(struct publisher *p, struct err *err)
 {
     struct slice manifest, latest;
 
-    if (!sign_manifest(p, &manifest, err) || !sign_latest(p, p->manifest.seq, manifest, &latest, err))
+    if (!sign_manifest(p, &manifest, err) ||
+        !sign_latest(p, p->manifest.seq, manifest, &latest, err))
         return false;
     if (!publish_write_objects(p, err))
         return false;
-    if (!repo_write(&p->repo, repo_manifest_path(p->arena, p->repo.channel, p->manifest.seq), manifest, err))
+    if (!repo_write(&p->repo, repo_manifest_path(p->arena, p->repo.channel, p->manifest.seq),
+                    manifest, err))
         return false;
-    if (p->next_root.n && !repo_write(&p->repo, repo_root_path(p->arena, p->next_root.version), p->next_root.whole, err))
+    if (p->next_root.n && !repo_write(&p->repo, repo_root_path(p->arena, p->next_root.version),
+                                      p->next_root.whole, err))
         return false;
     return repo_sync(&p->repo, err) && repo_flip(&p->repo, latest, err);
 }
@@ -141,7 +157,8 @@ static bool write_date(struct publisher *p, struct err *err)
 
     if (!p->options->expires_ms && !p->before->fresh.expires)
         return true;
-    return sign_latest(p, p->before->manifest.seq, p->before->manifest_envelope.whole, &latest, err) &&
+    return sign_latest(p, p->before->manifest.seq, p->before->manifest_envelope.whole, &latest,
+                       err) &&
            repo_flip(&p->repo, latest, err);
 }
 
@@ -160,12 +177,14 @@ static void report(const struct publisher *p, struct sync_published *out)
     sync_key_fingerprint(p->keys[0], out->fingerprint);
 }
 
-static bool publish(struct publisher *p, const struct sync_entity *entities, size_t n, struct sync_published *out, struct err *err)
+static bool publish(struct publisher *p, const struct sync_entity *entities, size_t n,
+                    struct sync_published *out, struct err *err)
 {
     const struct sync_publish_options *o = p->options;
 
     if (!channel_is_valid(slice_from(p->repo.channel)))
-        return err_set(err, "channel %s: only letters, digits, '-', '_' and '.' are possible", p->repo.channel);
+        return err_set(err, "channel %s: only letters, digits, '-', '_' and '.' are possible",
+                       p->repo.channel);
     if (!read_keys(p, err) || !repo_open(&p->repo, o->repo, p->repo.channel, o->dry_run, err))
         return false;
     if (!publish_read_root(p, err) || !read_before(p, err))
@@ -181,8 +200,8 @@ static bool publish(struct publisher *p, const struct sync_entity *entities, siz
     return true;
 }
 
-bool sync_publish(const struct sync_publish_options *options, const struct sync_entity *entities, size_t n, struct sync_published *out,
-                  struct err *err)
+bool sync_publish(const struct sync_publish_options *options, const struct sync_entity *entities,
+                  size_t n, struct sync_published *out, struct err *err)
 {
     struct arena a;
 
@@ -193,7 +212,9 @@ bool sync_publish(const struct sync_publish_options *options, const struct sync_
         return err_set(err, "out of memory");
     p->options = options;
     p->arena = &a;
-    p->repo = (struct repo){ .lock = -1, .dir = options->repo, .channel = options->channel ? options->channel : "default" };
+    p->repo = (struct repo){ .lock = -1,
+                             .dir = options->repo,
+                             .channel = options->channel ? options->channel : "default" };
     p->now = options->now ? options->now : (int64_t)(clock_wall_ns() / NS_PER_S);
     bool ok = publish(p, entities, n, out, err);
     repo_close(&p->repo);

@@ -15,12 +15,13 @@ struct publisher {
     struct arena *arena;
     struct repo repo;
     int64_t now;
-    struct crypto_key *keys[ROOT_KEYS_MAX];   /* they sign */
+    struct crypto_key *keys[ROOT_KEYS_MAX]; /* they sign */
     size_t n_keys;
     struct crypto_key *spares[ROOT_KEYS_MAX];
     size_t n_spares;
     struct root root;      /* the repository's; n == 0: none yet */
-    struct root old_root;  /* the one before it, under which `latest` still is when a publish with new keys was cut; n == 0: none */
+    struct root old_root;  /* the one before it, under which `latest` still is when a publish with
+                              new keys was cut; n == 0: none */
     bool behind;           /* `latest` is under old_root: it must be written anew */
     struct root next_root; /* the one this publish writes; n == 0: none */
     struct latest *before; /* NULL: the first publish */
@@ -38,7 +39,8 @@ bool publish_read_root(struct publisher *p, struct err *err) WARN_UNUSED;
 /* The root that signs this publish: next_root if there is one. */
 const struct root *publish_root(const struct publisher *p);
 /* Check the entities, sort them into leaves, compress these; fills manifest, entries, z. */
-bool publish_build(struct publisher *p, const struct sync_entity *entities, size_t n, struct err *err) WARN_UNUSED;
+bool publish_build(struct publisher *p, const struct sync_entity *entities, size_t n,
+                   struct err *err) WARN_UNUSED;
 /* Write leaves and nodes that are not there, and the pack. */
 bool publish_write_objects(struct publisher *p, struct err *err) WARN_UNUSED;
 

@@ -13,15 +13,17 @@ const struct root *publish_root(const struct publisher *p)
 
 /* ---- reading ---- */
 
-static bool read_version(struct publisher *p, int64_t version, struct root *out, bool *present, struct err *err)
+static bool read_version(struct publisher *p, int64_t version, struct root *out, bool *present,
+                         struct err *err)
 {
     struct slice text, path = repo_root_path(p->arena, version);
 
     memset(out, 0, sizeof *out);
     if (!repo_read(&p->repo, p->arena, path, ROOT_BYTES_MAX, &text, present, err) || !*present)
         return !*present;
-    if (root_parse(p->arena, text, out, err) && (out->version == version || err_set(err, "root: it is version %lld",
-                                                                                     (long long)out->version)))
+    if (root_parse(p->arena, text, out, err) &&
+        (out->version == version ||
+         err_set(err, "root: it is version %lld", (long long)out->version)))
         return true;
     root_free(out);
     return err_wrap(err, "%s/root/%lld", p->repo.dir, (long long)version);
@@ -83,8 +85,8 @@ static bool root_serves(const struct publisher *p)
     return !o->threshold || o->threshold == p->root.min[ROLE_CONFIG];
 }
 
-/* The keys of a new root: ours, the spares given now, and spares of the old root that never signed. Keys that signed and are not
- * among ours are lost or given up. */
+/* The keys of a new root: ours, the spares given now, and spares of the old root that never signed.
+ * Keys that signed and are not among ours are lost or given up. */
 struct draft {
     const struct crypto_key *keys[ROOT_KEYS_MAX];
     bool signs[ROOT_KEYS_MAX];
@@ -96,7 +98,8 @@ static bool draft_add(struct draft *d, const struct crypto_key *key, bool signs,
     uint8_t hash[CRYPTO_SHA256_BYTES], other[CRYPTO_SHA256_BYTES];
 
     for (size_t i = 0; i < d->n; i++)
-        if (key_hash(key, hash) && key_hash(d->keys[i], other) && memcmp(hash, other, sizeof hash) == 0)
+        if (key_hash(key, hash) && key_hash(d->keys[i], other) &&
+            memcmp(hash, other, sizeof hash) == 0)
             return true;
     if (d->n == ROOT_KEYS_MAX)
         return err_set(err, "more than %u keys", ROOT_KEYS_MAX);
@@ -134,7 +137,8 @@ static void put_role(struct buf *b, const struct draft *d, enum root_role role, 
     buf_printf(b, "],\"min\":%u}", min);
 }
 
-static bool put_payload(struct buf *b, const struct draft *d, int64_t version, unsigned threshold, struct err *err)
+static bool put_payload(struct buf *b, const struct draft *d, int64_t version, unsigned threshold,
+                        struct err *err)
 {
     char id[ENVELOPE_KEYID_BYTES + 1];
     uint8_t hash[CRYPTO_SHA256_BYTES];
@@ -142,10 +146,12 @@ static bool put_payload(struct buf *b, const struct draft *d, int64_t version, u
 
     buf_printf(b, "{\"n\":%lld,\"keys\":[", (long long)version);
     for (size_t i = 0; i < d->n; i++) {
-        if (!envelope_keyid(d->keys[i], id, hash, err) || !crypto_key_public_der(d->keys[i], b->arena, &der, err))
+        if (!envelope_keyid(d->keys[i], id, hash, err) ||
+            !crypto_key_public_der(d->keys[i], b->arena, &der, err))
             return false;
         struct slice text = crypto_base64url(b->arena, der);
-        buf_printf(b, "%s{\"id\":\"%s\",\"alg\":\"%s\",\"pub\":\"%.*s\"}", i ? "," : "", id, crypto_key_alg(d->keys[i]), SLICE_ARG(text));
+        buf_printf(b, "%s{\"id\":\"%s\",\"alg\":\"%s\",\"pub\":\"%.*s\"}", i ? "," : "", id,
+                   crypto_key_alg(d->keys[i]), SLICE_ARG(text));
     }
     buf_puts(b, "],\"roles\":{");
     put_role(b, d, ROLE_ROOT, threshold);
@@ -162,14 +168,16 @@ static bool write_next(struct publisher *p, struct err *err)
     unsigned threshold = p->options->threshold;
 
     if (!threshold)
-        threshold = p->root.n && p->root.min[ROLE_CONFIG] <= p->n_keys ? p->root.min[ROLE_CONFIG] : 1;
+        threshold =
+            p->root.n && p->root.min[ROLE_CONFIG] <= p->n_keys ? p->root.min[ROLE_CONFIG] : 1;
     if (threshold > p->n_keys)
         return err_set(err, "threshold %u: more than the %zu keys given", threshold, p->n_keys);
     buf_init(&payload, p->arena);
     buf_init(&whole, p->arena);
     if (!draft_keys(p, &d, err) || !put_payload(&payload, &d, p->root.version + 1, threshold, err))
         return false;
-    if (!envelope_put(&whole, SLICE("root"), buf_slice(&payload), (const struct crypto_key *const *)p->keys, p->n_keys, err))
+    if (!envelope_put(&whole, SLICE("root"), buf_slice(&payload),
+                      (const struct crypto_key *const *)p->keys, p->n_keys, err))
         return false;
     return root_parse(p->arena, buf_slice(&whole), &p->next_root, err);
 }
@@ -182,9 +190,13 @@ static bool refuse_keys(const struct publisher *p, const struct err *why, struct
     root_fingerprint(&p->root, theirs);
     for (size_t i = 0; i < p->n_keys; i++)
         if (has_role(&p->root, ROLE_ROOT, p->keys[i]))
-            return err_set(err, "%s: these keys cannot change its root: %s", p->repo.dir, why->text);
-    return err_set(err, "%s: key %.15s… is not one of this repository's (%.15s…): publish with its key, a spare of it, or into a new "
-                   "directory", p->repo.dir, ours, theirs);
+            return err_set(err, "%s: these keys cannot change its root: %s", p->repo.dir,
+                           why->text);
+    return err_set(err,
+                   "%s: key %.15s… is not one of this repository's (%.15s…): publish with its key, "
+                   "a spare of it, or into a new "
+                   "directory",
+                   p->repo.dir, ours, theirs);
 }
 
 bool publish_read_root(struct publisher *p, struct err *err)
@@ -201,7 +213,8 @@ bool publish_read_root(struct publisher *p, struct err *err)
     if (root_serves(p)) {
         if (p->n_keys >= p->root.min[ROLE_CONFIG])
             return true;
-        return err_set(err, "%s: a manifest needs %u signatures: give as many keys", p->repo.dir, p->root.min[ROLE_CONFIG]);
+        return err_set(err, "%s: a manifest needs %u signatures: give as many keys", p->repo.dir,
+                       p->root.min[ROLE_CONFIG]);
     }
     if (!write_next(p, err))
         return false;

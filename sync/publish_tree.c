@@ -4,7 +4,8 @@
 #include "platform/gzip.h"
 #include "sync/publish_int.h"
 
-/* A mean leaf of 16 kB: small enough to fetch for one entity, large enough to compress. Kept until it leaves 4-64 kB (sync.md d3). */
+/* A mean leaf of 16 kB: small enough to fetch for one entity, large enough to compress. Kept until
+ * it leaves 4-64 kB (sync.md d3). */
 #define LEAF_MEAN (16u << 10)
 #define LEAF_MEAN_MIN (4u << 10)
 #define LEAF_MEAN_MAX (64u << 10)
@@ -43,7 +44,8 @@ static int by_key(const void *x, const void *y)
     return slice_cmp(((const struct sorted *)x)->key, ((const struct sorted *)y)->key);
 }
 
-static bool sort_entities(struct publisher *p, const struct sync_entity *entities, size_t n, struct sorted **out, struct err *err)
+static bool sort_entities(struct publisher *p, const struct sync_entity *entities, size_t n,
+                          struct sorted **out, struct err *err)
 {
     struct sorted *list = arena_array(p->arena, struct sorted, n + 1);
 
@@ -54,7 +56,8 @@ static bool sort_entities(struct publisher *p, const struct sync_entity *entitie
         struct slice parts[] = { entities[i].kind, SLICE("/"), entities[i].id };
         if (!check_entity(p->arena, &entities[i], err))
             return false;
-        list[i] = (struct sorted){ &entities[i], arena_concat(p->arena, parts, 3), tree_slot(entities[i].kind, entities[i].id, 32) };
+        list[i] = (struct sorted){ &entities[i], arena_concat(p->arena, parts, 3),
+                                   tree_slot(entities[i].kind, entities[i].id, 32) };
         if (!list[i].key.p)
             return err_set(err, "out of memory");
         p->manifest.raw += entities[i].line.n + 1;
@@ -85,7 +88,8 @@ static unsigned choose_bits(const struct publisher *p)
 }
 
 /* The entities of one leaf are neighbours in the list; within the leaf they go by key. */
-static size_t leaf_end(const struct sorted *list, size_t n, size_t from, uint32_t slot, unsigned bits)
+static size_t leaf_end(const struct sorted *list, size_t n, size_t from, uint32_t slot,
+                       unsigned bits)
 {
     size_t to = from;
 
@@ -94,7 +98,8 @@ static size_t leaf_end(const struct sorted *list, size_t n, size_t from, uint32_
     return to;
 }
 
-static bool leaf_text(struct publisher *p, struct sorted *list, size_t n, struct slice *raw, struct err *err)
+static bool leaf_text(struct publisher *p, struct sorted *list, size_t n, struct slice *raw,
+                      struct err *err)
 {
     struct buf b;
 
@@ -109,7 +114,8 @@ static bool leaf_text(struct publisher *p, struct sorted *list, size_t n, struct
 }
 
 /* false without err: a leaf is over its cap, more bits may help. */
-static bool split(struct publisher *p, struct sorted *list, size_t n, unsigned bits, struct slice *leaves, bool *too_large, struct err *err)
+static bool split(struct publisher *p, struct sorted *list, size_t n, unsigned bits,
+                  struct slice *leaves, bool *too_large, struct err *err)
 {
     size_t from = 0;
 
@@ -127,13 +133,15 @@ static bool split(struct publisher *p, struct sorted *list, size_t n, unsigned b
     return true;
 }
 
-static bool split_leaves(struct publisher *p, struct sorted *list, size_t n, struct slice **leaves, struct err *err)
+static bool split_leaves(struct publisher *p, struct sorted *list, size_t n, struct slice **leaves,
+                         struct err *err)
 {
     bool too_large = true;
 
     for (unsigned bits = choose_bits(p); too_large; bits++) {
         if (bits > TREE_BITS_MAX)
-            return err_set(err, "more than %u bytes of entities fall into one of %u leaves", TREE_LEAF_MAX, tree_leaves(TREE_BITS_MAX));
+            return err_set(err, "more than %u bytes of entities fall into one of %u leaves",
+                           TREE_LEAF_MAX, tree_leaves(TREE_BITS_MAX));
         *leaves = arena_array(p->arena, struct slice, tree_leaves(bits));
         if (!*leaves)
             return err_set(err, "out of memory");
@@ -145,14 +153,17 @@ static bool split_leaves(struct publisher *p, struct sorted *list, size_t n, str
     return true;
 }
 
-/* An object that is there keeps its bytes: another version of zlib would make others of the same name. */
+/* An object that is there keeps its bytes: another version of zlib would make others of the same
+ * name. */
 static bool reuse_object(struct publisher *p, struct tree_entry *e, struct slice *z)
 {
     struct slice found, again;
     struct err err;
     bool present;
 
-    if (!repo_read(&p->repo, p->arena, repo_object_path(p->arena, e), TREE_LEAF_MAX + (64u << 10), &found, &present, &err) || !present)
+    if (!repo_read(&p->repo, p->arena, repo_object_path(p->arena, e), TREE_LEAF_MAX + (64u << 10),
+                   &found, &present, &err) ||
+        !present)
         return false;
     e->z = (uint32_t)found.n;
     struct arena_mark mark = arena_mark(p->arena);
@@ -162,7 +173,8 @@ static bool reuse_object(struct publisher *p, struct tree_entry *e, struct slice
     return ok;
 }
 
-static bool compress(struct publisher *p, struct slice raw, struct tree_entry *e, struct slice *z, struct err *err)
+static bool compress(struct publisher *p, struct slice raw, struct tree_entry *e, struct slice *z,
+                     struct err *err)
 {
     tree_leaf_entry(raw, SLICE_NONE, e);
     *z = SLICE_NONE;
@@ -170,12 +182,14 @@ static bool compress(struct publisher *p, struct slice raw, struct tree_entry *e
         return true;
     *z = gzip_deflate(p->arena, GZIP_ZLIB, raw, 9);
     if (z->n && (uint64_t)z->n * TREE_RATIO_MAX < raw.n)
-        *z = gzip_deflate(p->arena, GZIP_ZLIB, raw, 0); /* what looks like a bomb is sent as it is */
+        *z =
+            gzip_deflate(p->arena, GZIP_ZLIB, raw, 0); /* what looks like a bomb is sent as it is */
     e->z = (uint32_t)z->n;
     return z->n > 0 || err_set(err, "out of memory");
 }
 
-bool publish_build(struct publisher *p, const struct sync_entity *entities, size_t n, struct err *err)
+bool publish_build(struct publisher *p, const struct sync_entity *entities, size_t n,
+                   struct err *err)
 {
     struct sorted *list;
     struct slice *leaves = NULL;
@@ -201,7 +215,8 @@ bool publish_build(struct publisher *p, const struct sync_entity *entities, size
 
 /* ---- objects ---- */
 
-static bool write_object(struct publisher *p, const struct tree_entry *e, struct slice bytes, struct err *err)
+static bool write_object(struct publisher *p, const struct tree_entry *e, struct slice bytes,
+                         struct err *err)
 {
     struct slice path = repo_object_path(p->arena, e), found;
     bool present = false;
@@ -220,7 +235,8 @@ bool publish_write_objects(struct publisher *p, struct err *err)
 
     buf_init(&pack, p->arena);
     for (uint32_t i = 0; i < tree_nodes(bits); i++) {
-        struct slice bytes = tree_node_bytes(p->arena, p->entries + (size_t)i * tree_fan(bits), tree_fan(bits));
+        struct slice bytes =
+            tree_node_bytes(p->arena, p->entries + (size_t)i * tree_fan(bits), tree_fan(bits));
         if (!bytes.p)
             return err_set(err, "out of memory");
         if (!write_object(p, &p->manifest.nodes[i], bytes, err))
@@ -234,5 +250,6 @@ bool publish_write_objects(struct publisher *p, struct err *err)
     }
     if (pack.failed)
         return err_set(err, "out of memory");
-    return repo_write(&p->repo, repo_pack_path(p->arena, p->repo.channel, p->manifest.seq), buf_slice(&pack), err);
+    return repo_write(&p->repo, repo_pack_path(p->arena, p->repo.channel, p->manifest.seq),
+                      buf_slice(&pack), err);
 }

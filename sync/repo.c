@@ -45,9 +45,11 @@ struct slice repo_root_path(struct arena *a, int64_t version)
     return arena_printf(a, "root/%lld", (long long)version);
 }
 
-static bool full_path(const struct repo *r, struct slice path, const char *suffix, char out[PATH_BYTES], struct err *err)
+static bool full_path(const struct repo *r, struct slice path, const char *suffix,
+                      char out[PATH_BYTES], struct err *err)
 {
-    if (path.p && snprintf(out, PATH_BYTES, "%s/%.*s%s", r->dir, SLICE_ARG(path), suffix) < PATH_BYTES)
+    if (path.p &&
+        snprintf(out, PATH_BYTES, "%s/%.*s%s", r->dir, SLICE_ARG(path), suffix) < PATH_BYTES)
         return true;
     return err_set(err, "%s: the path is too long", r->dir);
 }
@@ -92,7 +94,8 @@ void repo_close(struct repo *r)
 
 /* ---- files ---- */
 
-bool repo_read(const struct repo *r, struct arena *a, struct slice path, size_t max, struct slice *out, bool *present, struct err *err)
+bool repo_read(const struct repo *r, struct arena *a, struct slice path, size_t max,
+               struct slice *out, bool *present, struct err *err)
 {
     char full[PATH_BYTES];
 
@@ -141,7 +144,8 @@ static bool write_temporary(const char *path, struct slice data, bool durable, s
     return ok;
 }
 
-static bool write_file(struct repo *r, struct slice path, struct slice data, bool durable, const struct timespec *mtime, struct err *err)
+static bool write_file(struct repo *r, struct slice path, struct slice data, bool durable,
+                       const struct timespec *mtime, struct err *err)
 {
     char full[PATH_BYTES], temporary[PATH_BYTES];
     struct timespec times[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
@@ -150,8 +154,8 @@ static bool write_file(struct repo *r, struct slice path, struct slice data, boo
     r->bytes += data.n;
     if (r->dry)
         return true;
-    if (!full_path(r, path, "", full, err) || !full_path(r, path, ".tmp", temporary, err) || !make_parent(full, err) ||
-        !write_temporary(temporary, data, durable, err))
+    if (!full_path(r, path, "", full, err) || !full_path(r, path, ".tmp", temporary, err) ||
+        !make_parent(full, err) || !write_temporary(temporary, data, durable, err))
         return false;
     if (mtime) {
         times[1] = *mtime;
@@ -189,7 +193,9 @@ bool repo_flip(struct repo *r, struct slice data, struct err *err)
     if (!full_path(r, slice_from(path), "", full, err))
         return false;
     clock_gettime(CLOCK_REALTIME, &now);
-    bool same = stat(full, &st) == 0 && st.st_mtim.tv_sec >= now.tv_sec && st.st_mtim.tv_sec - now.tv_sec < 3600;
+    bool same = stat(full, &st) == 0 && st.st_mtim.tv_sec >= now.tv_sec &&
+                st.st_mtim.tv_sec - now.tv_sec < 3600;
     later = (struct timespec){ same ? st.st_mtim.tv_sec + 1 : 0, 0 };
-    return write_file(r, slice_from(path), data, true, same ? &later : NULL, err) && repo_sync(r, err);
+    return write_file(r, slice_from(path), data, true, same ? &later : NULL, err) &&
+           repo_sync(r, err);
 }

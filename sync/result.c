@@ -13,16 +13,21 @@ const char *sync_outcome_name(enum sync_outcome outcome)
 
 const char *sync_reason_name(enum sync_reason reason)
 {
-    static const char *const names[SYNC_REASONS] = { "", "connect", "tls", "auth", "http", "portal", "signature", "digest", "invalid", "store" };
+    static const char *const names[SYNC_REASONS] = { "",        "connect", "tls",       "auth",
+                                                     "http",    "portal",  "signature", "digest",
+                                                     "invalid", "store" };
 
     return names[reason];
 }
 
 void sync_result_json(const struct sync_result *r, struct buf *b)
 {
-    buf_printf(b, "{\"result\":\"%s\",\"from\":%lld,\"to\":%lld,\"requests\":%llu,\"bytes\":%llu,\"resumed\":%s,\"reason\":",
-               sync_outcome_name(r->outcome), (long long)r->from, (long long)r->to, (unsigned long long)r->requests,
-               (unsigned long long)r->bytes, r->resumed ? "true" : "false");
+    buf_printf(b,
+               "{\"result\":\"%s\",\"from\":%lld,\"to\":%lld,\"requests\":%llu,\"bytes\":%llu,"
+               "\"resumed\":%s,\"reason\":",
+               sync_outcome_name(r->outcome), (long long)r->from, (long long)r->to,
+               (unsigned long long)r->requests, (unsigned long long)r->bytes,
+               r->resumed ? "true" : "false");
     if (r->reason == SYNC_OK)
         buf_puts(b, "null");
     else
@@ -63,40 +68,51 @@ static bool has_trust(const struct sync_options *o, struct arena *a)
     return !ok || present;
 }
 
-static bool check_endpoint(const struct sync_options *o, struct arena *a, struct slice endpoint, struct err *err)
+static bool check_endpoint(const struct sync_options *o, struct arena *a, struct slice endpoint,
+                           struct err *err)
 {
     struct source source;
 
     if (source_is_azure(endpoint) && !store_active(o->store))
-        return err_set(err, "config.service.endpoint: %.*s: Azure's own service: publish an apiops extract with `holdfast publish` and give "
-                       "the address of that repository", SLICE_ARG(endpoint));
+        return err_set(err,
+                       "config.service.endpoint: %.*s: Azure's own service: publish an apiops "
+                       "extract with `holdfast publish` and give "
+                       "the address of that repository",
+                       SLICE_ARG(endpoint));
     if (!source_parse(a, endpoint, &source, err))
         return false;
-    return source.scheme != SOURCE_HTTP || has_trust(o, a) || err_set(err, "config.trust.root: needed over plain http");
+    return source.scheme != SOURCE_HTTP || has_trust(o, a) ||
+           err_set(err, "config.trust.root: needed over plain http");
 }
 
 static bool check_auth(const struct sync_options *o, struct err *err)
 {
     struct slice text = slice_trim(slice_from(o->auth));
 
-    if (slice_eq_icase(text, SLICE("azureAdApp")) || slice_eq_icase(text, SLICE("workloadIdentity")))
-        return err_set(err, "config.service.auth: %.*s: only Azure's own service has it: publish an apiops extract with `holdfast publish` "
-                       "and give the address of that repository", SLICE_ARG(text));
+    if (slice_eq_icase(text, SLICE("azureAdApp")) ||
+        slice_eq_icase(text, SLICE("workloadIdentity")))
+        return err_set(err,
+                       "config.service.auth: %.*s: only Azure's own service has it: publish an "
+                       "apiops extract with `holdfast publish` "
+                       "and give the address of that repository",
+                       SLICE_ARG(text));
     return true;
 }
 
 bool sync_options_check(const struct sync_options *options, struct err *err)
 {
-    uint8_t (*pins)[CRYPTO_SHA256_BYTES];
+    uint8_t(*pins)[CRYPTO_SHA256_BYTES];
     struct arena a;
     size_t n;
 
     arena_init_growing(&a, 1u << 20);
     bool ok = true;
     if (!options->n_endpoints && !store_active(options->store))
-        ok = err_set(err, "config.service.endpoint: not set: give https://host/repo, file:///dir, or load one with `holdfast import DIR`");
+        ok = err_set(err, "config.service.endpoint: not set: give https://host/repo, file:///dir, "
+                          "or load one with `holdfast import DIR`");
     if (ok && options->channel && !channel_is_valid(slice_from(options->channel)))
-        ok = err_set(err, "config.channel: %s: only letters, digits, '-', '_' and '.' are possible", options->channel);
+        ok = err_set(err, "config.channel: %s: only letters, digits, '-', '_' and '.' are possible",
+                     options->channel);
     for (size_t i = 0; ok && i < options->n_endpoints; i++)
         ok = check_endpoint(options, &a, options->endpoints[i], err);
     ok = ok && roots_read_pins(options, &a, &pins, &n, err) && check_auth(options, err);
@@ -108,9 +124,13 @@ const char *sync_options_warning(const struct sync_options *options, struct aren
 {
     for (size_t i = 0; i < options->n_endpoints; i++)
         if (source_is_azure(options->endpoints[i]))
-            return arena_printf(a, "config.service.endpoint: %.*s: Azure's own service: this gateway serves what it has; publish an apiops "
-                                "extract with `holdfast publish` and give the address of that repository",
-                                SLICE_ARG(options->endpoints[i])).p;
+            return arena_printf(
+                       a,
+                       "config.service.endpoint: %.*s: Azure's own service: this gateway serves "
+                       "what it has; publish an apiops "
+                       "extract with `holdfast publish` and give the address of that repository",
+                       SLICE_ARG(options->endpoints[i]))
+                .p;
     return NULL;
 }
 

@@ -28,14 +28,16 @@ static bool read_fingerprint(struct slice text, uint8_t out[CRYPTO_SHA256_BYTES]
     return true;
 }
 
-static bool read_pin(struct arena *a, struct slice text, uint8_t out[CRYPTO_SHA256_BYTES], struct err *err)
+static bool read_pin(struct arena *a, struct slice text, uint8_t out[CRYPTO_SHA256_BYTES],
+                     struct err *err)
 {
     char id[ENVELOPE_KEYID_BYTES + 1];
     struct crypto_key *key;
 
     if (slice_starts(text, SLICE("sha256:")))
         return read_fingerprint(text, out) ||
-               err_set(err, "config.trust.root: %.*s: sha256: and 64 hex digits are a fingerprint", SLICE_ARG(text));
+               err_set(err, "config.trust.root: %.*s: sha256: and 64 hex digits are a fingerprint",
+                       SLICE_ARG(text));
     const char *path = arena_cstr(a, text);
     if (!path || !sync_key_read_public(path, &key, err))
         return err_wrap(err, "config.trust.root");
@@ -44,7 +46,8 @@ static bool read_pin(struct arena *a, struct slice text, uint8_t out[CRYPTO_SHA2
     return ok;
 }
 
-bool roots_read_pins(const struct sync_options *o, struct arena *a, uint8_t (**out)[CRYPTO_SHA256_BYTES], size_t *n, struct err *err)
+bool roots_read_pins(const struct sync_options *o, struct arena *a,
+                     uint8_t (**out)[CRYPTO_SHA256_BYTES], size_t *n, struct err *err)
 {
     *n = 0;
     *out = arena_alloc(a, (o->n_roots + 1) * CRYPTO_SHA256_BYTES);
@@ -73,11 +76,13 @@ static bool get_root(struct cycle *c, int64_t version, struct root *out, bool *p
     struct slice text;
 
     memset(out, 0, sizeof *out);
-    if (!cycle_get(c, repo_root_path(c->arena, version), ROOT_BYTES_MAX, &text, present) || !*present)
+    if (!cycle_get(c, repo_root_path(c->arena, version), ROOT_BYTES_MAX, &text, present) ||
+        !*present)
         return !*present && c->reason == SYNC_OK;
     if (!envelope_has_magic(text))
         return cycle_fail(c, c->source->scheme == SOURCE_FILE ? SYNC_SIGNATURE : SYNC_PORTAL,
-                          "%.*s: root/%lld: not a signed envelope: a login page or proxy is in the way, or this is no repository",
+                          "%.*s: root/%lld: not a signed envelope: a login page or proxy is in the "
+                          "way, or this is no repository",
                           SLICE_ARG(c->source->host), (long long)version);
     if (!root_parse(c->arena, text, out, &c->err)) {
         root_free(out);
@@ -87,7 +92,8 @@ static bool get_root(struct cycle *c, int64_t version, struct root *out, bool *p
     if (out->version == version)
         return true;
     root_free(out);
-    return cycle_fail(c, SYNC_SIGNATURE, "signature: root/%lld says it is another version", (long long)version);
+    return cycle_fail(c, SYNC_SIGNATURE, "signature: root/%lld says it is another version",
+                      (long long)version);
 }
 
 bool roots_advance(struct cycle *c, bool *moved)
@@ -105,7 +111,8 @@ bool roots_advance(struct cycle *c, bool *moved)
             root_free(&next);
             return cycle_fail_err(c, SYNC_SIGNATURE);
         }
-        bool reset = !root_same_role(&c->root, &next, ROLE_CONFIG) || !root_same_role(&c->root, &next, ROLE_FRESH);
+        bool reset = !root_same_role(&c->root, &next, ROLE_CONFIG) ||
+                     !root_same_role(&c->root, &next, ROLE_FRESH);
         bool ok = store_trust(c->store, &next, reset, &c->err);
         root_free(&c->root);
         c->root = next;
@@ -125,11 +132,14 @@ static bool take_root(struct cycle *c, bool pinned)
     bool moved;
 
     if (!store_trust(c->store, &c->root, false, &c->err) ||
-        !store_meta_set(c->store, "root_asked", arena_printf(c->arena, "%lld", (long long)c->now), &c->err))
+        !store_meta_set(c->store, "root_asked", arena_printf(c->arena, "%lld", (long long)c->now),
+                        &c->err))
         return cycle_fail_store(c);
     root_fingerprint(&c->root, fingerprint);
     if (!pinned)
-        log_warn("TrustPinned", "%s: trusted from now on, because it is the first root seen: set config.trust.root=%s to be sure",
+        log_warn("TrustPinned",
+                 "%s: trusted from now on, because it is the first root seen: set "
+                 "config.trust.root=%s to be sure",
                  fingerprint, fingerprint);
     return roots_advance(c, &moved);
 }
@@ -139,11 +149,14 @@ static bool refuse_first(struct cycle *c, const struct root *seen)
     char fingerprint[72];
 
     root_fingerprint(seen, fingerprint);
-    return cycle_fail(c, SYNC_SIGNATURE, "signature: key %.15s…: not in the pinned root: if the key was lost, `holdfast trust pin FILE.pub`",
+    return cycle_fail(c, SYNC_SIGNATURE,
+                      "signature: key %.15s…: not in the pinned root: if the key was lost, "
+                      "`holdfast trust pin FILE.pub`",
                       fingerprint);
 }
 
-/* A new device may know a key that only a later root has: from root/1 on, the first one with a pinned key. */
+/* A new device may know a key that only a later root has: from root/1 on, the first one with a
+ * pinned key. */
 static bool first_root(struct cycle *c, uint8_t (*pins)[CRYPTO_SHA256_BYTES], size_t n)
 {
     struct root seen = { 0 };
@@ -173,8 +186,9 @@ static bool first_root(struct cycle *c, uint8_t (*pins)[CRYPTO_SHA256_BYTES], si
     if (any)
         (void)refuse_first(c, &seen);
     root_free(&seen);
-    return any ? false : cycle_fail(c, c->source->scheme == SOURCE_FILE ? SYNC_CONNECT : SYNC_HTTP,
-                                    "%.*s: no root/1 there: not a repository", SLICE_ARG(c->source->host));
+    return any ? false
+               : cycle_fail(c, c->source->scheme == SOURCE_FILE ? SYNC_CONNECT : SYNC_HTTP,
+                            "%.*s: no root/1 there: not a repository", SLICE_ARG(c->source->host));
 }
 
 /* Keys of the settings, and the one that `trust pin` gave. */
@@ -188,12 +202,13 @@ static bool all_pins(struct cycle *c, uint8_t (**pins)[CRYPTO_SHA256_BYTES], siz
         return true;
     /* What the operator said last counts alone. */
     *n = 1;
-    return read_fingerprint(pin, (*pins)[0]) || cycle_fail(c, SYNC_STORE, "cfg.db: meta pin: digest: damaged");
+    return read_fingerprint(pin, (*pins)[0]) ||
+           cycle_fail(c, SYNC_STORE, "cfg.db: meta pin: digest: damaged");
 }
 
 bool roots_obtain(struct cycle *c)
 {
-    uint8_t (*pins)[CRYPTO_SHA256_BYTES];
+    uint8_t(*pins)[CRYPTO_SHA256_BYTES];
     bool present;
     size_t n;
     char fingerprint[72];
@@ -204,7 +219,9 @@ bool roots_obtain(struct cycle *c)
         present = false;
         /* What was pinned is lost with it: only a key from the settings can take its place. */
         if (!c->options->n_roots)
-            return cycle_fail(c, SYNC_SIGNATURE, "signature: the root of this cache is damaged: `holdfast trust pin FILE.pub`");
+            return cycle_fail(
+                c, SYNC_SIGNATURE,
+                "signature: the root of this cache is damaged: `holdfast trust pin FILE.pub`");
     }
     if (!all_pins(c, &pins, &n))
         return false;
@@ -217,8 +234,11 @@ bool roots_obtain(struct cycle *c)
     root_fingerprint(&c->root, fingerprint);
     char wanted[72];
     root_put_fingerprint(pins[0], wanted);
-    return cycle_fail(c, SYNC_SIGNATURE, "config.trust.root: key %.15s…: not in the pinned root (%.15s…): `holdfast trust pin FILE.pub` "
-                      "changes to it", wanted, fingerprint);
+    return cycle_fail(c, SYNC_SIGNATURE,
+                      "config.trust.root: key %.15s…: not in the pinned root (%.15s…): `holdfast "
+                      "trust pin FILE.pub` "
+                      "changes to it",
+                      wanted, fingerprint);
 }
 
 bool roots_are_due(const struct cycle *c)

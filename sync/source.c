@@ -24,7 +24,8 @@
 
 bool source_is_azure(struct slice endpoint)
 {
-    static const struct slice names[] = { SLICE_INIT(".configuration.azure-api.net"), SLICE_INIT(".configuration.azure-api.cn"),
+    static const struct slice names[] = { SLICE_INIT(".configuration.azure-api.net"),
+                                          SLICE_INIT(".configuration.azure-api.cn"),
                                           SLICE_INIT(".configuration.azure-api.us") };
     ptrdiff_t scheme = slice_find(endpoint, SLICE("://"));
     struct slice host = scheme < 0 ? endpoint : slice_skip(endpoint, (size_t)scheme + 3);
@@ -59,8 +60,13 @@ static bool is_url_text(struct slice s)
 
 bool source_parse(struct arena *a, struct slice endpoint, struct source *out, struct err *err)
 {
-    static const struct { struct slice prefix; enum source_scheme scheme; } schemes[] = {
-        { SLICE_INIT("https://"), SOURCE_HTTPS }, { SLICE_INIT("http://"), SOURCE_HTTP }, { SLICE_INIT("file://"), SOURCE_FILE },
+    static const struct {
+        struct slice prefix;
+        enum source_scheme scheme;
+    } schemes[] = {
+        { SLICE_INIT("https://"), SOURCE_HTTPS },
+        { SLICE_INIT("http://"), SOURCE_HTTP },
+        { SLICE_INIT("file://"), SOURCE_FILE },
     };
     struct slice text = slice_trim(endpoint), rest = text;
     bool found = false;
@@ -73,7 +79,8 @@ bool source_parse(struct arena *a, struct slice endpoint, struct source *out, st
             found = true;
         }
     if (!found && slice_find(text, SLICE("://")) >= 0)
-        return err_set(err, "config.service.endpoint: %.*s: only https, http and file are possible", SLICE_ARG(text));
+        return err_set(err, "config.service.endpoint: %.*s: only https, http and file are possible",
+                       SLICE_ARG(text));
     rest = without_slashes(rest);
     text.n = (size_t)(rest.p - text.p) + rest.n;
     if (out->scheme == SOURCE_FILE) {
@@ -84,7 +91,8 @@ bool source_parse(struct arena *a, struct slice endpoint, struct source *out, st
         return out->base || err_set(err, "out of memory");
     }
     if (!is_url_text(rest))
-        return err_set(err, "config.service.endpoint: %.*s: give https://host/path", SLICE_ARG(endpoint));
+        return err_set(err, "config.service.endpoint: %.*s: give https://host/path",
+                       SLICE_ARG(endpoint));
     out->base = found ? arena_cstr(a, text) : arena_printf(a, "https://%.*s", SLICE_ARG(text)).p;
     ptrdiff_t slash = slice_find_byte(rest, '/');
     out->host = arena_copy(a, slash < 0 ? rest : slice_first(rest, (size_t)slash));
@@ -110,7 +118,8 @@ static bool deliver(struct get *g, struct buf *body, struct slice bytes)
 
 /* ---- directories ---- */
 
-static bool read_range(struct exchange *x, struct get *g, int fd, uint64_t from, uint64_t to, enum sync_reason *reason, struct err *err)
+static bool read_range(struct exchange *x, struct get *g, int fd, uint64_t from, uint64_t to,
+                       enum sync_reason *reason, struct err *err)
 {
     char *block = arena_alloc_raw(x->arena, BLOCK_BYTES);
     struct buf body;
@@ -139,7 +148,8 @@ static bool read_range(struct exchange *x, struct get *g, int fd, uint64_t from,
     return err_set(err, "out of memory");
 }
 
-static bool get_open_file(struct exchange *x, struct get *g, int fd, enum sync_reason *reason, struct err *err)
+static bool get_open_file(struct exchange *x, struct get *g, int fd, enum sync_reason *reason,
+                          struct err *err)
 {
     struct stat st;
 
@@ -184,7 +194,8 @@ static bool get_file(struct exchange *x, struct get *g, enum sync_reason *reason
 
 static void add_field(struct http_fields *f, const char *name, struct slice value)
 {
-    bool room = !value.n || !http_is_field_value(value) || http_fields_add(f, slice_from(name), value);
+    bool room =
+        !value.n || !http_is_field_value(value) || http_fields_add(f, slice_from(name), value);
 
     (void)room; /* the table has room for all that make_fields adds */
 }
@@ -199,8 +210,10 @@ static void make_fields(const struct exchange *x, const struct get *g, struct ht
     if (!g->from && !g->to)
         return;
     /* A range from the first to the last byte is no range. */
-    add_field(f, "Range", g->to ? arena_printf(x->arena, "bytes=%llu-%llu", (unsigned long long)g->from, (unsigned long long)g->to - 1)
-                                : arena_printf(x->arena, "bytes=%llu-", (unsigned long long)g->from));
+    add_field(f, "Range",
+              g->to ? arena_printf(x->arena, "bytes=%llu-%llu", (unsigned long long)g->from,
+                                   (unsigned long long)g->to - 1)
+                    : arena_printf(x->arena, "bytes=%llu-", (unsigned long long)g->from));
     add_field(f, "If-Range", g->if_range);
 }
 
@@ -234,10 +247,12 @@ static bool collect(void *arg, const char *p, size_t n)
     struct collector *c = arg;
 
     c->exchange->bytes += n;
-    return !(c->exchange->stopping && atomic_load(c->exchange->stopping)) && deliver(c->get, &c->body, slice_of(p, n));
+    return !(c->exchange->stopping && atomic_load(c->exchange->stopping)) &&
+           deliver(c->get, &c->body, slice_of(p, n));
 }
 
-static bool judge_failure(const struct get *g, const struct http_client_result *r, enum sync_reason *reason, struct err *err)
+static bool judge_failure(const struct get *g, const struct http_client_result *r,
+                          enum sync_reason *reason, struct err *err)
 {
     *reason = r->failure == HTTP_CLIENT_TLS ? SYNC_TLS : SYNC_CONNECT;
     if (r->message[0])
@@ -245,7 +260,8 @@ static bool judge_failure(const struct get *g, const struct http_client_result *
     return err_set(err, "%.*s: no answer", SLICE_ARG(g->source->host));
 }
 
-static bool get_collected(struct exchange *x, struct get *g, struct http_client_request *request, enum sync_reason *reason, struct err *err)
+static bool get_collected(struct exchange *x, struct get *g, struct http_client_request *request,
+                          enum sync_reason *reason, struct err *err)
 {
     struct collector c = { .exchange = x, .get = g };
     struct http_client_result result = { 0 };
@@ -263,7 +279,8 @@ static bool get_collected(struct exchange *x, struct get *g, struct http_client_
     return judge_failure(g, &result, reason, err);
 }
 
-static bool get_streamed(struct exchange *x, struct get *g, struct http_client_request *request, enum sync_reason *reason, struct err *err)
+static bool get_streamed(struct exchange *x, struct get *g, struct http_client_request *request,
+                         enum sync_reason *reason, struct err *err)
 {
     struct http_client_result result = { 0 };
     struct stream_report report;
@@ -293,10 +310,15 @@ bool source_get(struct exchange *x, struct get *g, enum sync_reason *reason, str
     if (!url.p)
         return err_set(err, "out of memory");
     make_fields(x, g, &fields);
-    struct http_client_request request = { .url = url.p, .fields = &fields, .connect_ms = CONNECT_MS, .low_speed_bytes = LOW_SPEED_BYTES,
-                                           .low_speed_s = LOW_SPEED_S, .skip_verify = x->skip_verify };
+    struct http_client_request request = { .url = url.p,
+                                           .fields = &fields,
+                                           .connect_ms = CONNECT_MS,
+                                           .low_speed_bytes = LOW_SPEED_BYTES,
+                                           .low_speed_s = LOW_SPEED_S,
+                                           .skip_verify = x->skip_verify };
     x->requests++;
-    return g->bytes ? get_streamed(x, g, &request, reason, err) : get_collected(x, g, &request, reason, err);
+    return g->bytes ? get_streamed(x, g, &request, reason, err)
+                    : get_collected(x, g, &request, reason, err);
 }
 
 bool source_refuse(const struct get *g, enum sync_reason *reason, struct err *err)
@@ -310,11 +332,14 @@ bool source_refuse(const struct get *g, enum sync_reason *reason, struct err *er
         return err_set(err, "401 from %.*s: set config.service.auth", SLICE_ARG(host));
     if (g->status == 403) {
         *reason = SYNC_AUTH;
-        return err_set(err, "403 from %.*s: its token does not open %.*s: check config.service.auth", SLICE_ARG(host), SLICE_ARG(g->path));
+        return err_set(err,
+                       "403 from %.*s: its token does not open %.*s: check config.service.auth",
+                       SLICE_ARG(host), SLICE_ARG(g->path));
     }
     if ((g->status >= 300 && g->status < 400) || g->status == 511) {
         *reason = SYNC_PORTAL;
-        return err_set(err, "%d from %.*s: a login page or proxy is in the way", g->status, SLICE_ARG(host));
+        return err_set(err, "%d from %.*s: a login page or proxy is in the way", g->status,
+                       SLICE_ARG(host));
     }
     if (g->status == 404)
         return err_set(err, "404 from %.*s: no %.*s there", SLICE_ARG(host), SLICE_ARG(g->path));

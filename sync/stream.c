@@ -1,5 +1,6 @@
-/* A long body over HTTP. Invariants: the queue and what the head said are touched under the lock; the transfer's thread ends before
- * stream_perform returns; a reader that falls behind by QUEUE_MAX ends the transfer, and what is missing is asked for again. */
+/* A long body over HTTP. Invariants: the queue and what the head said are touched under the lock;
+ * the transfer's thread ends before stream_perform returns; a reader that falls behind by QUEUE_MAX
+ * ends the transfer, and what is missing is asked for again. */
 #include "sync/stream_int.h"
 
 #include <pthread.h>
@@ -201,8 +202,8 @@ static bool start(struct stream *s, pthread_t *thread)
     return !failed;
 }
 
-bool stream_perform(struct exchange *x, struct get *g, struct http_client_request *request, struct http_client_result *result,
-                    struct stream_report *report)
+bool stream_perform(struct exchange *x, struct get *g, struct http_client_request *request,
+                    struct http_client_result *result, struct stream_report *report)
 {
     struct stream s = { .exchange = x, .request = request, .result = result };
     pthread_condattr_t monotonic;

@@ -40,7 +40,8 @@ bool sync_trust_show(struct store *s, struct arena *a, struct sync_trust *out, s
         return false;
     bool ok = !present || fill(a, &root, out, err);
     root_free(&root);
-    snprintf(out->pinned, sizeof out->pinned, "%.*s", SLICE_ARG(slice_first(store_meta(s, a, "pin"), 71)));
+    snprintf(out->pinned, sizeof out->pinned, "%.*s",
+             SLICE_ARG(slice_first(store_meta(s, a, "pin"), 71)));
     out->max_seq = store_max_seq(s, SLICE("default"));
     return ok;
 }

@@ -1,11 +1,14 @@
-/* A disk that loses power, fills up or breaks, under the files of one folder: this program's own write, fsync, rename … stand before
- * those of the C library, and of SQLite, which is linked into it.
+/* A disk that loses power, fills up or breaks, under the files of one folder: this program's own
+ * write, fsync, rename … stand before those of the C library, and of SQLite, which is linked into
+ * it.
  *
- * A power cut: the process ends at the Nth operation; what was not synced by then is, write by write, kept, undone, or turned into
- * garbage, by dice. Names (create, rename, unlink) come back to the state of some moment since their folder, or the file, was synced:
- * a file system with a journal keeps their order.
+ * A power cut: the process ends at the Nth operation; what was not synced by then is, write by
+ * write, kept, undone, or turned into garbage, by dice. Names (create, rename, unlink) come back to
+ * the state of some moment since their folder, or the file, was synced: a file system with a
+ * journal keeps their order.
  *
- * Included by one test program: as a helper in the archive it would stand before the C library in every test. */
+ * Included by one test program: as a helper in the archive it would stand before the C library in
+ * every test. */
 #ifndef TESTS_DISK_RIG_H
 #define TESTS_DISK_RIG_H
 
@@ -24,10 +27,10 @@
 
 enum disk_fault {
     DISK_FINE,
-    DISK_CUT,      /* the process ends before operation `at` */
-    DISK_EIO,      /* operation `at` fails */
+    DISK_CUT, /* the process ends before operation `at` */
+    DISK_EIO, /* operation `at` fails */
     DISK_ENOSPC,
-    DISK_EIO_ON,   /* it and all after it fail */
+    DISK_EIO_ON, /* it and all after it fail */
     DISK_ENOSPC_ON,
 };
 
@@ -66,7 +69,7 @@ static struct disk {
     uint32_t count, logged;
     size_t used;
     struct operation operations[OPERATIONS_MAX];
-} *disk;
+} * disk;
 static unsigned char *bytes;
 static bool armed;
 static enum disk_fault disk_fault;
@@ -74,8 +77,10 @@ static uint32_t disk_fault_at;
 
 static void disk_setup(const char *folder)
 {
-    disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    bytes = mmap(NULL, BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bytes = mmap(NULL, BYTES_MAX, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (disk == MAP_FAILED || bytes == MAP_FAILED)
         abort();
     snprintf(disk->folder, sizeof disk->folder, "%s/", folder);
@@ -108,7 +113,8 @@ static bool is_ours(const char *path)
     if (!armed || strncmp(path, disk->folder, strlen(disk->folder)) != 0)
         return false;
     /* Shared memory is not on the disk; the owner's file is a message. */
-    return !(n > 4 && strcmp(path + n - 4, "-shm") == 0) && !(n > 6 && strcmp(path + n - 6, "/owner") == 0);
+    return !(n > 4 && strcmp(path + n - 4, "-shm") == 0) &&
+           !(n > 6 && strcmp(path + n - 6, "/owner") == 0);
 }
 
 static bool path_of(int fd, char out[NAME_MAX_])
@@ -125,7 +131,8 @@ static bool path_of(int fd, char out[NAME_MAX_])
 
 static bool is_folder(const char *path)
 {
-    return strlen(path) + 1 == strlen(disk->folder) && strncmp(path, disk->folder, strlen(path)) == 0;
+    return strlen(path) + 1 == strlen(disk->folder) &&
+           strncmp(path, disk->folder, strlen(path)) == 0;
 }
 
 /* Count an operation: 0, or the errno it fails with. */
@@ -406,7 +413,8 @@ static void resize(const char *path, uint64_t size)
 
 static void put_file(const char *path, const unsigned char *p, size_t n)
 {
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd =
+        (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
         abort();
@@ -435,7 +443,8 @@ static void undo_data(const struct operation *o)
     if (o->kind == WRITE) {
         put_back(o->name, o->offset, bytes + o->old_at, o->old_length);
         if (o->offset + o->length > o->old_size)
-            resize(o->name, o->old_size > o->offset + o->old_length ? o->old_size : o->offset + o->old_length);
+            resize(o->name, o->old_size > o->offset + o->old_length ? o->old_size
+                                                                    : o->offset + o->old_length);
         return;
     }
     resize(o->name, o->old_size);
@@ -460,7 +469,8 @@ static bool is_name(const struct operation *o)
     return o->kind == CREATE || o->kind == RENAME || o->kind == UNLINK;
 }
 
-/* Newest first, so that what is put back is what was there. Names: all unsynced ones from some point on are undone. */
+/* Newest first, so that what is put back is what was there. Names: all unsynced ones from some
+ * point on are undone. */
 static void disk_lose(uint64_t seed)
 {
     uint32_t names = 0, undone = 0;

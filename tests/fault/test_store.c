@@ -1,5 +1,6 @@
-/* The cache over power cuts and failing media: after a cut at any operation of a sync the next start serves what was served before or
- * what was published, whole; and what was reported as done is there. */
+/* The cache over power cuts and failing media: after a cut at any operation of a sync the next
+ * start serves what was served before or what was published, whole; and what was reported as done
+ * is there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,7 +63,8 @@ static void restore(void)
     disk_forget();
 }
 
-/* One cycle in a process of its own, over a disk with that fault. Its outcome, or -1 when the power went. */
+/* One cycle in a process of its own, over a disk with that fault. Its outcome, or -1 when the power
+ * went. */
 static int sync_on(enum disk_fault what, uint32_t at)
 {
     int status;
@@ -91,11 +93,15 @@ static void check_image(const char *what, uint32_t at, uint64_t seed, int outcom
     bool claimed = outcome == SYNC_UPDATED;
 
     if (content != new_content && (claimed || content != old_content))
-        fail_msg("%s at %u, seed %llu, outcome %d: %s is served", what, at, (unsigned long long)seed, outcome,
-                 content == old_content ? "the old generation" : content ? "something else" : "nothing");
+        fail_msg("%s at %u, seed %llu, outcome %d: %s is served", what, at,
+                 (unsigned long long)seed, outcome,
+                 content == old_content ? "the old generation"
+                 : content              ? "something else"
+                                        : "nothing");
     rig_open(&rig);
     if (rig_sync(&rig) != SYNC_UPDATED && rig.result.outcome != SYNC_CURRENT)
-        fail_msg("%s at %u, seed %llu: then %s: %s", what, at, (unsigned long long)seed, sync_outcome_name(rig.result.outcome), rig.result.text);
+        fail_msg("%s at %u, seed %llu: then %s: %s", what, at, (unsigned long long)seed,
+                 sync_outcome_name(rig.result.outcome), rig.result.text);
     assert_true(rig_is_complete(&rig));
     rig_close(&rig);
 }
@@ -228,7 +234,8 @@ static void power_cuts_in_recovery(void **state)
             disk_forget();
             int outcome = sync_on(DISK_CUT, second);
             disk_lose(at * 17 + second + 1);
-            check_image("recovery", at * 100 + second, 0, outcome == SYNC_CURRENT ? SYNC_UPDATED : outcome);
+            check_image("recovery", at * 100 + second, 0,
+                        outcome == SYNC_CURRENT ? SYNC_UPDATED : outcome);
         }
     print_message("recovery: %u images\n", images);
 }

@@ -1,5 +1,6 @@
-/* What a repository sends, as any bytes: envelopes, roots, payloads, nodes, leaves, a factory's head. Nothing of it may crash, read
- * outside, or come out other than it went in. First byte: which parser. */
+/* What a repository sends, as any bytes: envelopes, roots, payloads, nodes, leaves, a factory's
+ * head. Nothing of it may crash, read outside, or come out other than it went in. First byte: which
+ * parser. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -64,10 +65,12 @@ static void try_manifest(struct arena *a, struct slice text)
     manifest_write(&b, one);
     if (!manifest_parse(a, buf_slice(&b), two, &err))
         abort();
-    assert(one->seq == two->seq && one->bits == two->bits && memcmp(one->root, two->root, sizeof one->root) == 0);
+    assert(one->seq == two->seq && one->bits == two->bits &&
+           memcmp(one->root, two->root, sizeof one->root) == 0);
 }
 
-/* An entry that says what the bytes are: the inflating and the line rules are under test, not SHA-256. */
+/* An entry that says what the bytes are: the inflating and the line rules are under test, not
+ * SHA-256. */
 static void try_leaf(struct arena *a, struct slice z)
 {
     struct tree_entry e;

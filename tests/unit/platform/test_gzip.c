@@ -42,7 +42,9 @@ static void a_round_trip_gives_the_same_bytes(void **state)
         assert_int_equal(used, z.n);
         assert_int_equal(out.n, text_n);
         assert_memory_equal(out.p, text, text_n);
-        assert_int_equal(gzip_inflate(&arena, f == GZIP_ZLIB ? GZIP_GZIP : GZIP_ZLIB, z, text_n, &out, NULL), GZIP_BAD);
+        assert_int_equal(
+            gzip_inflate(&arena, f == GZIP_ZLIB ? GZIP_GZIP : GZIP_ZLIB, z, text_n, &out, NULL),
+            GZIP_BAD);
     }
 }
 
@@ -59,14 +61,16 @@ static void nothing_compresses_and_comes_back(void **state)
 static void streams_may_stand_in_a_row(void **state)
 {
     (void)state;
-    struct slice one = gzip_deflate(&arena, GZIP_ZLIB, SLICE("one"), 9), two = gzip_deflate(&arena, GZIP_ZLIB, SLICE("two"), 9), out;
+    struct slice one = gzip_deflate(&arena, GZIP_ZLIB, SLICE("one"), 9),
+                 two = gzip_deflate(&arena, GZIP_ZLIB, SLICE("two"), 9), out;
     struct slice parts[] = { one, two }, both = arena_concat(&arena, parts, 2);
     size_t used;
 
     assert_int_equal(gzip_inflate(&arena, GZIP_ZLIB, both, 100, &out, &used), GZIP_DONE);
     assert_int_equal(used, one.n);
     assert_true(slice_eq(out, SLICE("one")));
-    assert_int_equal(gzip_inflate(&arena, GZIP_ZLIB, slice_skip(both, used), 100, &out, &used), GZIP_DONE);
+    assert_int_equal(gzip_inflate(&arena, GZIP_ZLIB, slice_skip(both, used), 100, &out, &used),
+                     GZIP_DONE);
     assert_true(slice_eq(out, SLICE("two")));
 }
 
@@ -90,12 +94,14 @@ static void output_has_a_limit(void **state)
 static void cut_and_damaged_input_is_seen(void **state)
 {
     (void)state;
-    /* CRC-32 sees every such damage; the Adler-32 of GZIP_ZLIB does not (tried: byte 332 of this text). */
+    /* CRC-32 sees every such damage; the Adler-32 of GZIP_ZLIB does not (tried: byte 332 of this
+     * text). */
     struct slice z = gzip_deflate(&arena, GZIP_GZIP, slice_of(text, 2000), 9), out;
     char *copy = arena_alloc_raw(&arena, z.n);
 
     for (size_t n = 0; n < z.n; n++)
-        assert_int_equal(gzip_inflate(&arena, GZIP_GZIP, slice_first(z, n), 4000, &out, NULL), GZIP_SHORT);
+        assert_int_equal(gzip_inflate(&arena, GZIP_GZIP, slice_first(z, n), 4000, &out, NULL),
+                         GZIP_SHORT);
     for (size_t i = 0; i < z.n; i++) {
         memcpy(copy, z.p, z.n);
         copy[i] ^= 0x10;
@@ -104,7 +110,8 @@ static void cut_and_damaged_input_is_seen(void **state)
     }
 }
 
-static struct slice through(struct gzip_stream *s, struct slice in, size_t in_step, size_t out_step, enum gzip_step *last)
+static struct slice through(struct gzip_stream *s, struct slice in, size_t in_step, size_t out_step,
+                            enum gzip_step *last)
 {
     char *all = arena_alloc_raw(&arena, 2 * text_n);
     size_t given = 0, n;

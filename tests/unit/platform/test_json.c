@@ -43,17 +43,18 @@ static void assert_refused(const char *text, const char *why)
         fail_msg("\"%s\" does not contain \"%s\"", err.text, why);
 }
 
-#define assert_text(text_, literal) \
-    do { \
-        struct slice got_ = (text_); \
-        assert_int_equal(got_.n, sizeof(literal) - 1); \
-        assert_memory_equal(got_.p, literal, got_.n); \
+#define assert_text(text_, literal)                                                                \
+    do {                                                                                           \
+        struct slice got_ = (text_);                                                               \
+        assert_int_equal(got_.n, sizeof(literal) - 1);                                             \
+        assert_memory_equal(got_.p, literal, got_.n);                                              \
     } while (0)
 
 static void members_are_found(void **state)
 {
     (void)state;
-    const struct json *j = parse("\xef\xbb\xbf{\"a\":{\"b\":{\"c\":\"x\\u0000y\"}},\"n\":null,\"t\":true,\"d\":1,\"d\":2}");
+    const struct json *j = parse(
+        "\xef\xbb\xbf{\"a\":{\"b\":{\"c\":\"x\\u0000y\"}},\"n\":null,\"t\":true,\"d\":1,\"d\":2}");
 
     assert_text(json_str(json_path(j, "a", "b", "c", NULL)), "x\0y");
     assert_null(json_path(j, "a", "zz", "c", NULL));
@@ -69,7 +70,9 @@ static void members_are_found(void **state)
 static void numbers_keep_their_text(void **state)
 {
     (void)state;
-    const struct json *j = parse("[1.50,1e3,-9223372036854775808,9223372036854775808,123456789012345678901234567890123456789012345678901234567890.5,0.1,-0]");
+    const struct json *j =
+        parse("[1.50,1e3,-9223372036854775808,9223372036854775808,"
+              "123456789012345678901234567890123456789012345678901234567890.5,0.1,-0]");
     struct json_iter it = json_iter(j);
     const struct json *v[7];
 
@@ -109,7 +112,8 @@ static void iteration_keeps_order(void **state)
 static void writing_gives_the_same_document(void **state)
 {
     (void)state;
-    const char *text = "{\"a\":[1.50,-2e3,true,false,null,\"q\\\"\\\\\\n\\u0001\xc3\xa9\"],\"b\":{},\"c\":[]}";
+    const char *text =
+        "{\"a\":[1.50,-2e3,true,false,null,\"q\\\"\\\\\\n\\u0001\xc3\xa9\"],\"b\":{},\"c\":[]}";
     struct buf b;
 
     buf_init(&b, &arena);
@@ -156,7 +160,8 @@ static void a_full_arena_is_an_error(void **state)
     struct err err = { 0 };
 
     arena_init_fixed(&small, memory, sizeof memory);
-    assert_null(json_parse(&small, SLICE("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]"), &err));
+    assert_null(
+        json_parse(&small, SLICE("[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]"), &err));
     assert_true(err.text[0] != 0);
     arena_free(&small);
 }

@@ -119,7 +119,8 @@ static void damage_is_seen_before_it_is_served(void **state)
     unsigned whole = 0, older = 0, none = 0, silent = 0;
 
     two_generations(sums);
-    const char *db = rig_path(&rig, rig.cache, "cfg.db"), *good_cache = rig_path(&rig, rig.dir, "good");
+    const char *db = rig_path(&rig, rig.cache, "cfg.db"),
+               *good_cache = rig_path(&rig, rig.dir, "good");
     rig_copy_tree(rig.cache, good_cache);
     struct slice good = rig_read(&rig, db);
     char *bad = malloc(good.n);
@@ -183,7 +184,8 @@ static void a_bad_database_is_renamed(void **state)
     uint64_t sums[2];
 
     two_generations(sums);
-    rig_write(rig_path(&rig, rig.cache, "cfg.db"), SLICE("this is no database at all, but long enough to be taken for one"));
+    rig_write(rig_path(&rig, rig.cache, "cfg.db"),
+              SLICE("this is no database at all, but long enough to be taken for one"));
     assert_int_equal(boot_content(), sums[0]);
     struct slice *names;
     size_t n, bad = 0;
@@ -282,7 +284,8 @@ static void a_damaged_trust_is_no_new_cache(void **state)
     memcpy(bad, text.p, text.n);
     unsigned found = 0;
     for (size_t i = 0; i + 20 < text.n; i++)
-        if (memcmp(text.p + i, "trust", 5) == 0 && text.p[i + 5 + 8] == '1') { /* key, 8 bytes of check, "1" */
+        if (memcmp(text.p + i, "trust", 5) == 0 &&
+            text.p[i + 5 + 8] == '1') { /* key, 8 bytes of check, "1" */
             bad[i + 6] ^= 1;
             found++;
         }
@@ -549,8 +552,10 @@ static void a_device_boots_from_its_factory_pack(void **state)
     rig_entities(&rig, 300, 200);
     rig_publish(&rig);
     struct slice pack = rig_read(&rig, rig_path(&rig, rig.repo, "default/p/1"));
-    struct slice parts[] = { rig_read(&rig, rig_path(&rig, rig.repo, "root/1")), rig_read(&rig, rig_path(&rig, rig.repo, "default/latest")),
-                             arena_printf(&rig.arena, "EC1 pack %zu\n", pack.n), pack, SLICE("\n") };
+    struct slice parts[] = { rig_read(&rig, rig_path(&rig, rig.repo, "root/1")),
+                             rig_read(&rig, rig_path(&rig, rig.repo, "default/latest")),
+                             arena_printf(&rig.arena, "EC1 pack %zu\n", pack.n), pack,
+                             SLICE("\n") };
     rig_write(factory, arena_concat(&rig.arena, parts, COUNT_OF(parts)));
     assert_int_equal(store_open(&o, &rig.store, &busy, &rig.err), STORE_OPENED);
     rig.options.store = rig.store;

@@ -33,7 +33,8 @@ static int end(void **state)
     return 0;
 }
 
-static struct slice sealed(const char *type, const char *payload, const struct crypto_key *const *keys, size_t n)
+static struct slice sealed(const char *type, const char *payload,
+                           const struct crypto_key *const *keys, size_t n)
 {
     struct buf b;
 
@@ -57,7 +58,8 @@ static void envelopes_stand_in_a_row(void **state)
 {
     (void)state;
     const struct crypto_key *keys[] = { key, other };
-    struct slice parts[] = { sealed("fresh", "{\"a\":1}", keys, 2), sealed("manifest", "two\nlines\nEC1 x 3\n", keys, 1) };
+    struct slice parts[] = { sealed("fresh", "{\"a\":1}", keys, 2),
+                             sealed("manifest", "two\nlines\nEC1 x 3\n", keys, 1) };
     struct slice rest = arena_concat(&arena, parts, 2);
     struct envelope e;
 
@@ -92,7 +94,8 @@ static void other_spellings_are_refused(void **state)
     assert_refused("EC1 fresh 2\nab\n0123456789abcdeF QQ\n", "no key id");
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef\n", "not base64url");
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef \n", "not base64url");
-    assert_refused("EC1 fresh 2\nab\n0123456789abcdef QR\n", "not base64url"); /* QQ has another spelling */
+    assert_refused("EC1 fresh 2\nab\n0123456789abcdef QR\n",
+                   "not base64url"); /* QQ has another spelling */
     assert_refused("EC1 fresh 2\nab\n0123456789abcdef QQ==\n", "not base64url");
 }
 
@@ -143,7 +146,8 @@ static void entries_are_40_bytes(void **state)
 static void leaves_are_checked(void **state)
 {
     (void)state;
-    struct slice raw = SLICE("{\"kind\":\"api\",\"id\":\"a\"}\n{\"kind\":\"api\",\"id\":\"b\"}\n"), out;
+    struct slice raw = SLICE("{\"kind\":\"api\",\"id\":\"a\"}\n{\"kind\":\"api\",\"id\":\"b\"}\n"),
+                 out;
     struct slice z = gzip_deflate(&arena, GZIP_ZLIB, raw, 9);
     struct tree_entry e;
 
@@ -158,9 +162,13 @@ static void leaves_are_checked(void **state)
     e.hash[3] ^= 1;
     assert_false(tree_leaf_open(&arena, &e, z, &out, &err));
     assert_false(tree_leaf_check(&arena, slice_first(raw, raw.n - 1), 0, 0, &err));
-    assert_false(tree_leaf_check(&arena, SLICE("{\"kind\":\"api\",\"id\":\"b\"}\n{\"kind\":\"api\",\"id\":\"a\"}\n"), 0, 0, &err));
+    assert_false(tree_leaf_check(
+        &arena, SLICE("{\"kind\":\"api\",\"id\":\"b\"}\n{\"kind\":\"api\",\"id\":\"a\"}\n"), 0, 0,
+        &err));
     assert_non_null(strstr(err.text, "out of order"));
-    assert_false(tree_leaf_check(&arena, SLICE("{\"kind\":\"api\",\"id\":\"b\"}\n{\"kind\":\"api\",\"id\":\"b\"}\n"), 0, 0, &err));
+    assert_false(tree_leaf_check(
+        &arena, SLICE("{\"kind\":\"api\",\"id\":\"b\"}\n{\"kind\":\"api\",\"id\":\"b\"}\n"), 0, 0,
+        &err));
     assert_false(tree_leaf_check(&arena, raw, 1 - tree_slot(SLICE("api"), SLICE("a"), 1), 1, &err));
     assert_non_null(strstr(err.text, "does not belong here"));
     assert_true(tree_leaf_check(&arena, SLICE_NONE, 3, 4, &err));
@@ -189,19 +197,24 @@ static void entities_have_kind_and_id(void **state)
     struct slice kind, id;
     char deep[2 * TREE_DEPTH_MAX + 64];
 
-    assert_true(tree_entity_read(&arena, SLICE("{\"id\":\"a/b\",\"kind\":\"op\",\"x\":[]}"), &kind, &id, &err));
+    assert_true(tree_entity_read(&arena, SLICE("{\"id\":\"a/b\",\"kind\":\"op\",\"x\":[]}"), &kind,
+                                 &id, &err));
     assert_true(slice_eq(kind, SLICE("op")) && slice_eq(id, SLICE("a/b")));
     assert_false(tree_entity_read(&arena, SLICE("{\"kind\":\"op\"}"), &kind, &id, &err));
-    assert_false(tree_entity_read(&arena, SLICE("{\"kind\":\"o/p\",\"id\":\"x\"}"), &kind, &id, &err));
-    assert_false(tree_entity_read(&arena, SLICE("{\"kind\":\"op\",\"id\":\"\"}"), &kind, &id, &err));
-    assert_false(tree_entity_read(&arena, SLICE("{\"kind\":\"op\",\"id\":\"a\\n\"}"), &kind, &id, &err));
+    assert_false(
+        tree_entity_read(&arena, SLICE("{\"kind\":\"o/p\",\"id\":\"x\"}"), &kind, &id, &err));
+    assert_false(
+        tree_entity_read(&arena, SLICE("{\"kind\":\"op\",\"id\":\"\"}"), &kind, &id, &err));
+    assert_false(
+        tree_entity_read(&arena, SLICE("{\"kind\":\"op\",\"id\":\"a\\n\"}"), &kind, &id, &err));
     assert_false(tree_entity_read(&arena, SLICE("[1]"), &kind, &id, &err));
     assert_false(tree_entity_read(&arena, SLICE(""), &kind, &id, &err));
     int n = snprintf(deep, sizeof deep, "{\"kind\":\"a\",\"id\":\"b\",\"x\":");
     memset(deep + n, '[', TREE_DEPTH_MAX);
     memset(deep + n + TREE_DEPTH_MAX, ']', TREE_DEPTH_MAX);
     deep[n + 2 * TREE_DEPTH_MAX] = '}';
-    assert_false(tree_entity_read(&arena, slice_of(deep, (size_t)n + 2 * TREE_DEPTH_MAX + 1), &kind, &id, &err));
+    assert_false(tree_entity_read(&arena, slice_of(deep, (size_t)n + 2 * TREE_DEPTH_MAX + 1), &kind,
+                                  &id, &err));
     assert_non_null(strstr(err.text, "deeper than 32"));
 }
 
@@ -210,8 +223,14 @@ static void entities_have_kind_and_id(void **state)
 static void payloads_come_back(void **state)
 {
     (void)state;
-    struct fresh f = { .channel = SLICE("default"), .seq = 4096, .length = 1095, .issued = 1732406400, .expires = 1732492800 }, f2;
-    struct manifest *m = arena_new(&arena, struct manifest), *m2 = arena_new(&arena, struct manifest);
+    struct fresh f = { .channel = SLICE("default"),
+                       .seq = 4096,
+                       .length = 1095,
+                       .issued = 1732406400,
+                       .expires = 1732492800 },
+                 f2;
+    struct manifest *m = arena_new(&arena, struct manifest),
+                    *m2 = arena_new(&arena, struct manifest);
     struct tree_entry *leaves = arena_array(&arena, struct tree_entry, tree_leaves(6));
     struct buf b;
 
@@ -224,8 +243,18 @@ static void payloads_come_back(void **state)
 
     for (uint32_t i = 0; i < tree_leaves(6); i++)
         tree_leaf_entry(slice_of(&i, 4), SLICE("z"), &leaves[i]);
-    *m = (struct manifest){ .channel = SLICE("default"), .seq = 7, .entities = 5, .apis = 2, .raw = 100, .z = 50, .bits = 6, .schema = 1,
-                            .issued = 3, .min_gateway = SLICE("0.2"), .pack_seq = 7, .pack_length = 99 };
+    *m = (struct manifest){ .channel = SLICE("default"),
+                            .seq = 7,
+                            .entities = 5,
+                            .apis = 2,
+                            .raw = 100,
+                            .z = 50,
+                            .bits = 6,
+                            .schema = 1,
+                            .issued = 3,
+                            .min_gateway = SLICE("0.2"),
+                            .pack_seq = 7,
+                            .pack_length = 99 };
     tree_root(leaves, 6, m->nodes, m->root);
     buf_init(&b, &arena);
     manifest_write(&b, m);
@@ -248,12 +277,19 @@ static void bad_payloads_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "[]", "{}", "{\"ch\":\"../x\"}",
+        "",
+        "[]",
+        "{}",
+        "{\"ch\":\"../x\"}",
         "{\"ch\":\"default\",\"seq\":0,\"man\":\"00\",\"mlen\":1,\"issued\":1}",
-        "{\"ch\":\"default\",\"seq\":9223372036854775807,\"man\":\"0000000000000000000000000000000000000000000000000000000000000000\","
+        "{\"ch\":\"default\",\"seq\":9223372036854775807,\"man\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\","
         "\"mlen\":1,\"issued\":1}",
-        "{\"ch\":\"default\",\"seq\":1,\"man\":\"zz00000000000000000000000000000000000000000000000000000000000000\",\"mlen\":1,\"issued\":1}",
-        "{\"ch\":\"default\",\"seq\":1,\"man\":\"0000000000000000000000000000000000000000000000000000000000000000\","
+        "{\"ch\":\"default\",\"seq\":1,\"man\":"
+        "\"zz00000000000000000000000000000000000000000000000000000000000000\",\"mlen\":1,"
+        "\"issued\":1}",
+        "{\"ch\":\"default\",\"seq\":1,\"man\":"
+        "\"0000000000000000000000000000000000000000000000000000000000000000\","
         "\"mlen\":999999999,\"issued\":1}",
     };
     struct fresh f;

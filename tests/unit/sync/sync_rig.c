@@ -59,7 +59,8 @@ void rig_begin(struct rig *r)
     snprintf(r->repo, sizeof r->repo, "%s", rig_path(r, r->dir, "repo"));
     snprintf(r->cache, sizeof r->cache, "%s", rig_path(r, r->dir, "cache"));
     snprintf(r->key, sizeof r->key, "%s", rig_path(r, r->dir, "sign.key"));
-    snprintf(r->endpoint, sizeof r->endpoint, "%s", arena_printf(&r->arena, "file://%s", r->repo).p);
+    snprintf(r->endpoint, sizeof r->endpoint, "%s",
+             arena_printf(&r->arena, "file://%s", r->repo).p);
     if (!sync_keygen(r->key, fingerprint, &r->err))
         fail_msg("%s", r->err.text);
     r->endpoints[0] = slice_from(r->endpoint);
@@ -77,8 +78,22 @@ void rig_end(struct rig *r)
 
 static struct slice filler(struct arena *a, size_t i, unsigned version, size_t bytes)
 {
-    static const char *const words[] = { "get", "orders", "items", "customer", "https://backend.example/v", "rate", "true", "42", "select",
-                                         "policy", "inbound", "name", "application/json", "header", "x-request-id", "value" };
+    static const char *const words[] = { "get",
+                                         "orders",
+                                         "items",
+                                         "customer",
+                                         "https://backend.example/v",
+                                         "rate",
+                                         "true",
+                                         "42",
+                                         "select",
+                                         "policy",
+                                         "inbound",
+                                         "name",
+                                         "application/json",
+                                         "header",
+                                         "x-request-id",
+                                         "value" };
     uint64_t x = i * UINT64_C(0x9E3779B97F4A7C15) + version * 77 + 1;
     struct buf b;
 
@@ -97,10 +112,13 @@ static void make_entity(struct rig *r, size_t i, unsigned version, size_t bytes)
     struct sync_entity *e = &r->entities[i];
 
     e->kind = i % 10 ? SLICE("operation") : SLICE("api");
-    e->id = i % 10 ? arena_printf(&r->arena, "api-%zu/op-%zu", i / 10, i % 10) : arena_printf(&r->arena, "api-%zu", i / 10);
+    e->id = i % 10 ? arena_printf(&r->arena, "api-%zu/op-%zu", i / 10, i % 10)
+                   : arena_printf(&r->arena, "api-%zu", i / 10);
     struct slice text = filler(&r->arena, i, version, bytes);
-    e->line = arena_printf(&r->arena, "{\"kind\":\"%.*s\",\"id\":\"%.*s\",\"properties\":{\"version\":%u,\"text\":\"%.*s\"}}",
-                           SLICE_ARG(e->kind), SLICE_ARG(e->id), version, SLICE_ARG(text));
+    e->line = arena_printf(
+        &r->arena,
+        "{\"kind\":\"%.*s\",\"id\":\"%.*s\",\"properties\":{\"version\":%u,\"text\":\"%.*s\"}}",
+        SLICE_ARG(e->kind), SLICE_ARG(e->id), version, SLICE_ARG(text));
     assert_true(e->line.n > 0);
 }
 
@@ -168,7 +186,8 @@ static bool on_activate(void *arg, void *program, struct err *err)
 
 enum sync_outcome rig_sync(struct rig *r)
 {
-    r->options.hooks = (struct sync_hooks){ .accept = on_accept, .activate = on_activate, .arg = r };
+    r->options.hooks =
+        (struct sync_hooks){ .accept = on_accept, .activate = on_activate, .arg = r };
     sync_cycle(&r->options, &r->result);
     return r->result.outcome;
 }
@@ -176,8 +195,8 @@ enum sync_outcome rig_sync(struct rig *r)
 void rig_expect(struct rig *r, enum sync_outcome outcome)
 {
     if (rig_sync(r) != outcome)
-        fail_msg("%s, not %s: %s: %s", sync_outcome_name(r->result.outcome), sync_outcome_name(outcome),
-                 sync_reason_name(r->result.reason), r->result.text);
+        fail_msg("%s, not %s: %s: %s", sync_outcome_name(r->result.outcome),
+                 sync_outcome_name(outcome), sync_reason_name(r->result.reason), r->result.text);
 }
 
 void rig_expect_text(const struct rig *r, const char *part)

@@ -1,4 +1,5 @@
-/* A repository and a cache in a temporary folder, with synthetic entities, for the tests of store and sync. */
+/* A repository and a cache in a temporary folder, with synthetic entities, for the tests of store
+ * and sync. */
 #ifndef TESTS_SYNC_RIG_H
 #define TESTS_SYNC_RIG_H
 
@@ -29,7 +30,8 @@ struct rig {
 /* A new folder with a key; the cache is closed. */
 void rig_begin(struct rig *r);
 void rig_end(struct rig *r);
-/* n entities: a tenth of kind "api", the others operations, about `bytes` each; always the same ones. */
+/* n entities: a tenth of kind "api", the others operations, about `bytes` each; always the same
+ * ones. */
 void rig_entities(struct rig *r, size_t n, size_t bytes);
 /* Another content for entity i. */
 void rig_change(struct rig *r, size_t i, unsigned version);

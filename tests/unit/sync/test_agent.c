@@ -132,7 +132,8 @@ static void waits_grow_to_a_cap(void **state)
             assert_true(ms <= cap);
             most = ms > most ? ms : most;
             assert_true(sync_retry_delay_ms(failures, SYNC_PORTAL, 0) <= 300000);
-            assert_true(sync_retry_delay_ms(failures, SYNC_HTTP, 3600000) >= 3600000 || cap > 3600000);
+            assert_true(sync_retry_delay_ms(failures, SYNC_HTTP, 3600000) >= 3600000 ||
+                        cap > 3600000);
         }
         assert_true(most > cap / 2); /* drawn from all of it */
     }
@@ -143,7 +144,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_agent_follows_its_source, begin, end),
         cmocka_unit_test_setup_teardown(work_is_done_between_cycles, begin, end),
-        cmocka_unit_test_setup_teardown(a_refused_generation_is_not_tried_again_and_again, begin, end),
+        cmocka_unit_test_setup_teardown(a_refused_generation_is_not_tried_again_and_again, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(waits_grow_to_a_cap, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

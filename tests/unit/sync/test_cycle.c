@@ -36,13 +36,15 @@ static void a_bootstrap_takes_the_pack(void **state)
     rig_expect(&rig, SYNC_UPDATED);
     assert_int_equal(rig.result.from, 0);
     assert_int_equal(rig.result.to, 1);
-    assert_int_equal(rig.result.requests, 3); /* root/1, latest, p/1: root/2 is not there to be opened */
+    assert_int_equal(rig.result.requests,
+                     3); /* root/1, latest, p/1: root/2 is not there to be opened */
     assert_false(rig.result.resumed);
     assert_int_equal(rig.accepted, 1);
     assert_int_equal(rig.activated, 1);
     assert_true(rig_is_complete(&rig));
-    print_message("bootstrap of 2000: %llu bytes, raw %llu, z %llu\n", (unsigned long long)rig.result.bytes,
-                  (unsigned long long)p.raw, (unsigned long long)p.z);
+    print_message("bootstrap of 2000: %llu bytes, raw %llu, z %llu\n",
+                  (unsigned long long)rig.result.bytes, (unsigned long long)p.raw,
+                  (unsigned long long)p.z);
 }
 
 static void nothing_new_is_current(void **state)

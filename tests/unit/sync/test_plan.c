@@ -151,10 +151,22 @@ static void missing(bool (*is_missing)(uint32_t i))
             plan_leaf(&plan, i);
 }
 
-static bool every_second(uint32_t i) { return i % 2; }
-static bool every_fiftieth(uint32_t i) { return i % 50 == 1; }
-static bool two_clusters(uint32_t i) { return (i > 20 && i < 60) || (i > 200 && i < 240); }
-static bool all(uint32_t i) { return i % 10; }
+static bool every_second(uint32_t i)
+{
+    return i % 2;
+}
+static bool every_fiftieth(uint32_t i)
+{
+    return i % 50 == 1;
+}
+static bool two_clusters(uint32_t i)
+{
+    return (i > 20 && i < 60) || (i > 200 && i < 240);
+}
+static bool all(uint32_t i)
+{
+    return i % 10;
+}
 
 static void leaves_come_the_cheapest_way(void **state)
 {

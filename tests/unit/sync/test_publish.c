@@ -40,7 +40,8 @@ static struct sync_publish_options options(const char *const *key)
 static void assert_fails(const struct sync_publish_options *o, const char *why)
 {
     struct slice before = file_exists(rig_path(&rig, rig.repo, "default/latest"))
-        ? rig_read(&rig, rig_path(&rig, rig.repo, "default/latest")) : SLICE_NONE;
+                              ? rig_read(&rig, rig_path(&rig, rig.repo, "default/latest"))
+                              : SLICE_NONE;
 
     assert_false(sync_publish(o, rig.entities, rig.n, &done, &rig.err));
     if (!strstr(rig.err.text, why))
@@ -93,8 +94,9 @@ static void the_same_content_is_unchanged(void **state)
     assert_int_equal(p.seq, 1);
     assert_int_equal(p.bytes, 0);
     assert_true(slice_eq(before, rig_read(&rig, latest)));
-    rig.entities[3].line = arena_printf(&rig.arena, "{\"kind\":\"%.*s\",\"id\":\"%.*s\",\"x\":1}", SLICE_ARG(rig.entities[3].kind),
-                                        SLICE_ARG(rig.entities[3].id));
+    rig.entities[3].line =
+        arena_printf(&rig.arena, "{\"kind\":\"%.*s\",\"id\":\"%.*s\",\"x\":1}",
+                     SLICE_ARG(rig.entities[3].kind), SLICE_ARG(rig.entities[3].id));
     p = rig_publish(&rig);
     assert_false(p.unchanged);
     assert_int_equal(p.seq, 2);
@@ -264,7 +266,8 @@ static void trust_is_pinned_and_forgotten(void **state)
     rig_publish(&other);
     rig.endpoints[0] = slice_from(other.endpoint);
     rig_expect(&rig, SYNC_REJECTED);
-    assert_true(sync_trust_pin(rig.store, rig_path(&rig, other.dir, "sign.key.pub"), fingerprint, &rig.err));
+    assert_true(sync_trust_pin(rig.store, rig_path(&rig, other.dir, "sign.key.pub"), fingerprint,
+                               &rig.err));
     struct crypto_key *key;
     assert_true(sync_key_read_public(rig_path(&rig, other.dir, "sign.key.pub"), &key, &rig.err));
     sync_key_fingerprint(key, wanted);
@@ -293,7 +296,9 @@ static void options_are_judged_before_the_first_cycle(void **state)
 {
     (void)state;
     struct slice root = SLICE("sha256:00");
-    static const struct { const char *endpoint, *why; } cases[] = {
+    static const struct {
+        const char *endpoint, *why;
+    } cases[] = {
         { "http://127.0.0.1:1/x", "config.trust.root: needed over plain http" },
         { "ftp://x/y", "only https, http and file" },
         { "file://x", "give file:///dir" },
@@ -323,8 +328,10 @@ static void options_are_judged_before_the_first_cycle(void **state)
     rig.options.n_roots = 0;
     rig.options.n_endpoints = 0;
     assert_false(sync_options_check(&rig.options, &rig.err));
-    assert_string_equal(rig.err.text, "config.service.endpoint: not set: give https://host/repo, file:///dir, or load one with "
-                        "`holdfast import DIR`");
+    assert_string_equal(
+        rig.err.text,
+        "config.service.endpoint: not set: give https://host/repo, file:///dir, or load one with "
+        "`holdfast import DIR`");
 }
 
 static void a_root_from_the_settings_decides(void **state)

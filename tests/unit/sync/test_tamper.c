@@ -1,4 +1,5 @@
-/* A changed byte anywhere in a repository is refused, what fails is named, and the old generation stays. */
+/* A changed byte anywhere in a repository is refused, what fails is named, and the old generation
+ * stays. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,9 +41,11 @@ static void flip_each(const char *path, size_t step, const char *names)
         bad[i] ^= (char)(1u << (i % 7));
         rig_write(path, slice_of(bad, good.n));
         if (rig_sync(&rig) != SYNC_REJECTED)
-            fail_msg("%s: byte %zu of %zu: %s: %s", path, i, good.n, sync_outcome_name(rig.result.outcome), rig.result.text);
+            fail_msg("%s: byte %zu of %zu: %s: %s", path, i, good.n,
+                     sync_outcome_name(rig.result.outcome), rig.result.text);
         if (rig.result.reason != SYNC_SIGNATURE && rig.result.reason != SYNC_DIGEST)
-            fail_msg("%s: byte %zu: reason %s: %s", path, i, sync_reason_name(rig.result.reason), rig.result.text);
+            fail_msg("%s: byte %zu: reason %s: %s", path, i, sync_reason_name(rig.result.reason),
+                     rig.result.text);
         if (!strstr(rig.result.text, names) && !strstr(rig.result.text, "not in the pinned root"))
             fail_msg("%s: byte %zu: \"%s\" does not name %s", path, i, rig.result.text, names);
         assert_int_equal(store_active(rig.store), active);
@@ -123,7 +126,8 @@ static void bytes_of_objects(void **state)
 static void a_cut_file_is_refused(void **state)
 {
     (void)state;
-    const char *pack = rig_path(&rig, rig.repo, "default/p/1"), *latest = rig_path(&rig, rig.repo, "default/latest");
+    const char *pack = rig_path(&rig, rig.repo, "default/p/1"),
+               *latest = rig_path(&rig, rig.repo, "default/latest");
 
     rig_entities(&rig, 200, 200);
     rig_publish(&rig);
