@@ -163,6 +163,7 @@ $(eval $(call program,unit,build/unit,tests/unit))
 $(eval $(call program,asan,build/asan/unit,tests/unit))
 $(eval $(call program,tsan,build/tsan/unit,tests/unit))
 $(eval $(call program,unit,build/fault,tests/fault))
+$(eval $(call program,unit,build/bench,tests/bench))
 $(eval $(call program,fuzz,build/fuzz,tests/fuzz))
 
 # A fuzz target is also a test: build/replay/NAME feeds it the files of tests/fuzz/corpus/NAME.
@@ -210,6 +211,10 @@ fuzz-programs: $(call programs,build/fuzz,tests/fuzz,$(fuzzers))
 
 bench: test-deps build ## throughput and CPU per request against nginx and HAProxy
 	HOLDFAST=$(abspath $(out)/holdfast) tests/bench/bench.sh
+
+.PHONY: bench-expr
+bench-expr: build/bench/expr/bench ## nanoseconds per expression, beside QuickJS and Lua 5.4
+	tests/bench/expr.sh build/bench/expr/bench
 
 .PHONY: report
 report: build ## how many policies of a corpus compile, how expressions stand against real C# (../shared)
