@@ -184,7 +184,7 @@ static void answer(struct request *r)
 {
     struct rt *rt = &r->rt;
 
-    if (r->arena->overflow) {
+    if (r->arena->overflow || rt->over_budget) {
         metrics_event(METRICS_ARENA_OVERFLOW);
         r->arena->overflow = false;
     }
