@@ -42,6 +42,7 @@ grep -q 'skipped: api graphql-api' "$work/publish.log" || die 'the skipped Graph
 
 # https only: 404 on the plain port, and why.
 status 404 "$url/basic-api/items" -H 'Ocp-Apim-Subscription-Key: key-one'
+sleep 0.3 # the log has a thread of its own
 grep -q "api basic-api: called by http, listens to https only: use port $https" "$work/gateway.log" || die 'the log does not say why'
 
 status 401 -k "$tls/basic-api/items"

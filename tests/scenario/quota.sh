@@ -7,7 +7,7 @@ echo '{"properties":{"path":"a","protocols":["http"],"subscriptionRequired":fals
 echo '{"properties":{"method":"GET","urlTemplate":"/"}}' > "$work/artifacts/apis/a/operations/get/operationInformation.json"
 cat > "$work/artifacts/apis/a/policy.xml" <<'XML'
 <policies><inbound><base />
-  <quota-by-key calls="10" renewal-period="1000000000" counter-key="@(context.Request.IpAddress)" />
+  <quota-by-key calls="10" renewal-period="31536000" counter-key="@(context.Request.IpAddress)" />
   <return-response><set-status code="204" reason="No Content" /></return-response>
 </inbound></policies>
 XML
