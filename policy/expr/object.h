@@ -85,6 +85,7 @@ struct seq_object {
     int64_t from, count;
     const struct type *element;
     struct seq_object *parent; /* ThenBy: the order before it */
+    uint32_t depth;            /* sequences below it: a walk nests so deep on the C stack */
 };
 
 /* A walk over anything foreach can walk. next: 1 an element in *out, 0 end, -1 exception in vm. */

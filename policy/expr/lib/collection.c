@@ -62,6 +62,8 @@ NATIVE(collection_contains)
 NATIVE(collection_clear)
 {
     NEED_THIS;
+    if (type_of_value(a[0])->id == TYPE_ARRAY || type_of_value(a[0])->id == TYPE_READONLYCOLLECTION)
+        return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection is read-only.");
     if (is_dict(a[0])) {
         struct dict_object *d = OBJECT(a[0], dict_object);
 
@@ -145,6 +147,8 @@ NATIVE(list_remove)
     NEED_THIS;
     if (is_dict(a[0]))
         return val_bool(dict_remove(vm, OBJECT(a[0], dict_object), a[1]));
+    if (type_of_value(a[0])->id != TYPE_LIST)
+        return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection was of a fixed size.");
     l = OBJECT(a[0], list_object);
     for (uint32_t i = 0; i < l->n; i++)
         if (value_equals(vm, l->items[i], a[1])) {

@@ -11,6 +11,8 @@ typedef bool seq_open(struct vm *vm, struct seq_object *seq, struct iter *it);
 
 /* A lazy sequence of the call's result type. */
 struct expr_value seq_make(struct vm *vm, const struct site *site, struct expr_value source, struct expr_value fn, seq_open *open);
+/* Sequence s walks v too; false: they nest too deep (exception). */
+bool seq_nest(struct vm *vm, struct seq_object *s, struct expr_value v);
 /* Walk a list made for this walk alone. */
 bool seq_walk_list(struct iter *it, struct list_object *l);
 /* A hidden list type to collect anything in. */

@@ -1,6 +1,25 @@
 /* Enumerable: lazy sequences that give one element after the other as they come. */
 #include "policy/expr/lib/linq_int.h"
 
+#define SEQ_DEPTH_MAX 256 /* sequences over sequences: e = e.Append(x) in a loop */
+
+static uint32_t depth_of(struct expr_value v)
+{
+    const struct seq_object *s = object_if(v, TYPE_SEQUENCE);
+
+    return s ? s->depth : 0;
+}
+
+bool seq_nest(struct vm *vm, struct seq_object *s, struct expr_value v)
+{
+    if (depth_of(v) >= s->depth)
+        s->depth = depth_of(v) + 1;
+    if (s->depth <= SEQ_DEPTH_MAX)
+        return true;
+    vm_throw_budget(vm, "depth");
+    return false;
+}
+
 struct expr_value seq_make(struct vm *vm, const struct site *site, struct expr_value source, struct expr_value fn, seq_open *open)
 {
     struct seq_object *s = vm_new(vm, struct seq_object);
@@ -12,7 +31,7 @@ struct expr_value seq_make(struct vm *vm, const struct site *site, struct expr_v
     s->source = source;
     s->fn = fn;
     s->open = open;
-    return object_value(s);
+    return seq_nest(vm, s, source) && seq_nest(vm, s, fn) ? object_value(s) : expr_value_null();
 }
 
 /* With everything a sequence can hold. */
@@ -23,6 +42,8 @@ static struct expr_value make_full(struct vm *vm, const struct site *site, struc
     if (v.p) {
         OBJECT(v, seq_object)->fn2 = fn2;
         OBJECT(v, seq_object)->count = count;
+        if (!seq_nest(vm, OBJECT(v, seq_object), fn2))
+            return expr_value_null();
     }
     return v;
 }

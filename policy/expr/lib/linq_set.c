@@ -352,7 +352,7 @@ static bool open_join(struct vm *vm, struct seq_object *seq, struct iter *it)
 /* (outer, inner, outer key, inner key, result [, comparer]) */
 static struct expr_value join(struct vm *vm, const struct site *site, struct expr_value *a, int64_t grouped)
 {
-    struct expr_value extra[4];
+    struct expr_value extra[4], v;
 
     if (a[0].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "outer");
@@ -362,7 +362,8 @@ static struct expr_value join(struct vm *vm, const struct site *site, struct exp
     extra[1] = a[3];
     extra[2] = a[4];
     extra[3] = site->n > 5 ? comparer_of_dict(a[5]) : expr_value_null();
-    return make(vm, site, a[0], open_join, a[2], expr_value_null(), tuple_make(vm, TYPE_OF(TUPLE), 4, extra), grouped);
+    v = make(vm, site, a[0], open_join, a[2], expr_value_null(), tuple_make(vm, TYPE_OF(TUPLE), 4, extra), grouped);
+    return v.p && seq_nest(vm, OBJECT(v, seq_object), a[1]) ? v : expr_value_null();
 }
 
 NATIVE(linq_join)

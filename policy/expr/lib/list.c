@@ -65,6 +65,8 @@ static bool open_gap(struct vm *vm, struct list_object *l, int64_t at, uint32_t 
 NATIVE(list_insert)
 {
     NEED_THIS;
+    if (OBJECT(a[0], object)->type->id != TYPE_LIST)
+        return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection was of a fixed size.");
     if (a[1].i < 0 || a[1].i > list_of(a[0])->n)
         return bad_insert(vm);
     if (open_gap(vm, list_of(a[0]), a[1].i, 1))
@@ -96,7 +98,7 @@ static void cut(struct list_object *l, int64_t at, int64_t n)
 NATIVE(list_remove_at)
 {
     NEED_THIS;
-    if (OBJECT(a[0], object)->type->id == TYPE_ARRAY)
+    if (OBJECT(a[0], object)->type->id != TYPE_LIST)
         return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection was of a fixed size.");
     if (a[1].i < 0 || a[1].i >= list_of(a[0])->n)
         return vm_throw_index(vm);

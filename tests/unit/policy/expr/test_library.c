@@ -137,6 +137,10 @@ static const struct {
       "[1]" },
     { "@(new object[] { \"a\", 1 }.Cast<string>().ToList())",
       "System.InvalidCastException: Specified cast is not valid." },
+    { "@{ IList<byte> b = new byte[] { 1, 2 }; b.Insert(0, 1); return b; }",
+      "System.NotSupportedException: Collection was of a fixed size." },
+    { "@{ ICollection<int> b = new[] { 1, 2 }; b.Clear(); return b; }",
+      "System.NotSupportedException: Collection is read-only." },
     { "@(new int[0].Max())",
       "System.InvalidOperationException: Sequence contains no elements" },
     { "@(new[] { 1, 2 }.Single())",
@@ -183,6 +187,8 @@ static void budgets(void **state)
         "@(Enumerable.Repeat(1, 2000000000).OrderBy(x => x).First())",
         "@(new string('x', 2000000000))",
         "@(\"a\".PadLeft(2000000000))",
+        "@{ IEnumerable<int> e = new[] { 1 }; for (int i = 0; i < 100000; i++) e = e.Append(i); return e.Count(); }",
+        "@{ IEnumerable<int> e = new[] { 1 }; for (int i = 0; i < 100000; i++) e = e.Join(e, a => a, b => b, (a, b) => a); return e.Count(); }",
         "@(1.ToString(\"D999999999\"))",
     };
 
