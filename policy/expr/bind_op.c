@@ -267,6 +267,8 @@ struct node *bind_binary(struct binder *b, uint32_t pos, uint32_t punct, struct 
         n = node_new(b, N_OPEN, pos, is_comparison(op) ? TYPE_OF(BOOL) : TYPE_OF(UNKNOWN));
         return n;
     }
+    if (op == B_ADD && !type_is(x->type, TYPE_STRING) && type_is(y->type, TYPE_STRING) && (n = user_operator(b, pos, "+", x, y)))
+        return n; /* XNamespace + "name" */
     if (op == B_ADD && (type_is(x->type, TYPE_STRING) || type_is(y->type, TYPE_STRING)))
         return bind_concat(b, pos, x, y);
     if ((op == B_EQ || op == B_NE) && (type_is(x->type, TYPE_NULL) || type_is(y->type, TYPE_NULL)))
