@@ -30,6 +30,7 @@
 #define KEPT_S 900L
 /* A turn of the loop without any event; time-outs of curl shorten it. */
 #define POLL_MS 60000
+#define POLL_STOP_MS 500
 
 struct transfer {
     struct transfer *next; /* in the list of new ones, then of running ones */
@@ -424,10 +425,26 @@ static bool take_new(void)
     return go_on;
 }
 
+static bool is_stopped(const struct transfer *t)
+{
+    return t->request->stop && atomic_load(t->request->stop);
+}
+
+/* How long a turn may last: transfers with a flag of their caller's are looked at more often. */
+static int poll_ms(void)
+{
+    for (const struct transfer *t = client.first; t; t = t->next)
+        if (t->request->stop)
+            return POLL_STOP_MS;
+    return POLL_MS;
+}
+
 static void end_cancelled(bool all)
 {
     for (struct transfer *t = client.first, *next; t; t = next) {
         next = t->next;
+        if (is_stopped(t))
+            atomic_store(&t->cancel, true);
         if (all)
             snprintf(t->error, sizeof t->error, "the HTTP client was stopped");
         if (all || atomic_load(&t->cancel))
@@ -458,7 +475,7 @@ static void *client_main(void *arg)
         end_cancelled(false);
         curl_multi_perform(client.multi, &running);
         end_done();
-        curl_multi_poll(client.multi, NULL, 0, POLL_MS, NULL);
+        curl_multi_poll(client.multi, NULL, 0, poll_ms(), NULL);
     }
     end_cancelled(true);
     return NULL;

@@ -28,7 +28,7 @@ enum http_client_failure {
     HTTP_CLIENT_TIMEOUT, /* connect, total or low speed */
     HTTP_CLIENT_CUT,     /* the body ended early */
     HTTP_CLIENT_SINK,    /* head or sink refused, or the body is longer than max_body */
-    HTTP_CLIENT_CANCELED,/* the fiber was cancelled */
+    HTTP_CLIENT_CANCELED,/* the fiber was cancelled, or *stop */
     HTTP_CLIENT_OTHER,
 };
 
@@ -51,6 +51,7 @@ struct http_client_request {
     size_t max_body;                  /* without a sink: longer bodies fail; 0: read and drop */
     uint64_t connect_ms, total_ms;    /* 0: 10 s, none */
     uint64_t low_speed_bytes, low_speed_s; /* abort below this rate for so long; 0: off */
+    const _Atomic bool *stop;         /* may be NULL: looked at twice a second, true ends it */
     bool skip_verify;                 /* config.service.endpoint.disableCertificateValidation */
     bool follow_redirects;
 };

@@ -315,6 +315,7 @@ bool source_get(struct exchange *x, struct get *g, enum sync_reason *reason, str
                                            .connect_ms = CONNECT_MS,
                                            .low_speed_bytes = LOW_SPEED_BYTES,
                                            .low_speed_s = LOW_SPEED_S,
+                                           .stop = x->stopping,
                                            .skip_verify = x->skip_verify };
     x->requests++;
     return g->bytes ? get_streamed(x, g, &request, reason, err)

@@ -138,6 +138,20 @@ def the_running_gateway_resumes_too(site):
     assert process.wait(30) == 0
 
 
+def a_stalled_line_does_not_hold_the_end(site):
+    prepare(site, 300)
+    for stall in (10, 20000):  # within root/1, within the pack
+        site.forget()
+        site.behave(stall=stall)
+        process, _ = site.serve()
+        wait_for("the stall", lambda: site.state.requests >= (1 if stall == 10 else 4))
+        time.sleep(1)
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(30) == 0
+        assert time.monotonic() - began < 5, f"it took {time.monotonic() - began:.1f} s to end"
+
+
 if __name__ == "__main__":
     main([cut_at_several_offsets, a_cut_once_is_resumed, killed_while_it_loads, publish_in_between, a_stalled_line_loses_nothing,
-          the_running_gateway_resumes_too])
+          the_running_gateway_resumes_too, a_stalled_line_does_not_hold_the_end])
