@@ -123,8 +123,8 @@ link_set() {
 }
 
 mkdir -p "$cache/work/$set_name" "$(dirname "$out")"
-exec 8>"$cache/work/$set_name/.lock"
-flock 8                                          # two checkouts may want the same set at once
+exec 8>"$cache/work/.lock"
+flock 8                                          # one set at a time: its lanes fill the machine
 
 if [ "$set_name" = host ]; then CC=$(command -v "$triplet-gcc")
 else CC=$(musl_compiler); fi

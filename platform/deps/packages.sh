@@ -14,15 +14,24 @@ packages_qemu="qemu-user-static"
 packages_tidy="clang-tidy"
 packages_fuzz="clang libclang-rt-dev"
 
-missing=()
-for group in "$@"; do
-    [ "$group" = "$(dpkg --print-architecture)" ] && continue      # the native compiler does it
-    list=packages_$group
-    for package in ${!list}; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+find_missing() {
+    local group package list
+    missing=()
+    for group in "$@"; do
+        [ "$group" = "$(dpkg --print-architecture)" ] && continue      # the native compiler does it
+        list=packages_$group
+        for package in ${!list}; do
+            dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+        done
     done
-done
-[ ${#missing[@]} -eq 0 ] && exit 0
+    [ ${#missing[@]} -gt 0 ]
+}
+
+find_missing "$@" || exit 0
+mkdir -p "$cache"
+exec 9>"$cache/.packages.lock"
+flock 9                                          # apt-get update does not wait for another one
+find_missing "$@" || exit 0
 
 as_root=
 [ "$(id -u)" -eq 0 ] || as_root=sudo
