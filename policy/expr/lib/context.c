@@ -440,6 +440,8 @@ static struct expr_value parsed_body(struct vm *vm, const struct site *site, str
     struct expr_value args[4] = { outside_text(vm, without_mark(bytes)) };
     struct site call = { .ret = t, .on = t, .name = "Parse", .n = 1, .pos = site->pos };
 
+    if (t->id == TYPE_XNODE)
+        call.ret = call.on = t = TYPE_OF(XELEMENT);
     for (unsigned i = type_defs[t->id].first; i < type_defs[t->id].last; i++)
         if (type_members[i].kind == M_STATIC && strcmp(type_members[i].name, "Parse") == 0)
             return type_members[i].fn(vm, &call, args);

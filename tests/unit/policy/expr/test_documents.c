@@ -1,0 +1,110 @@
+/* JSON and XML in expressions: beyond what the oracle holds, mostly what must fail well. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "policy/expr/expr.h"
+
+struct sample {
+    const char *expr, *want; /* the printed value, or "!Type: message" */
+};
+
+static void check(const struct sample *s)
+{
+    struct arena program, work;
+    struct expr_run run = { .arena = &work };
+    struct expr_error err;
+    struct expr_exception exc = { 0 };
+    struct expr_value out;
+    struct slice text;
+    const struct expr *e;
+
+    arena_init_growing(&program, (size_t)4 << 20);
+    arena_init_growing(&work, (size_t)16 << 20);
+    e = expr_compile(&program, slice_from(s->expr), NULL, &err);
+    if (!e)
+        fail_msg("%s: %s", s->expr, err.message);
+    if (!expr_eval(e, &run, &out, &exc) || !expr_print(&run, out, &text, &exc))
+        text = arena_printf(&work, "!%.*s: %.*s", SLICE_ARG(exc.type), SLICE_ARG(exc.message));
+    if (!slice_eq(text, slice_from(s->want)))
+        fail_msg("%s: %.*s", s->expr, SLICE_ARG(text));
+    arena_free(&work);
+    arena_free(&program);
+}
+
+static void check_all(const struct sample *s)
+{
+    for (; s->expr; s++)
+        check(s);
+}
+
+#define BUDGET "!Holdfast.BudgetException: the expression used up its budget of steps, memory or depth"
+
+static void test_json_text(void **state)
+{
+    static const struct sample samples[] = {
+        { "@(JToken.Parse(\"[1,,0x1F]\").ToString(Formatting.None))", "[1,undefined,31]" },
+        { "@(JToken.Parse(\"new Date(1,2)\"))", "new Date(1,2)" },
+        { "@(JObject.Parse(\"{\\\"a\\\":[1,{\\\"b\\\":x\"))",
+          "!Newtonsoft.Json.JsonReaderException: Unexpected character encountered while parsing value: x. Path 'a[1].b', line 1, position 13." },
+        { "@(JToken.Parse(\"[1 2]\"))",
+          "!Newtonsoft.Json.JsonReaderException: After parsing a value an unexpected character was encountered: 2. Path '[0]', line 1, position 3." },
+        { "@(JToken.Parse(\"\\\"\\\\u12\"))",
+          "!Newtonsoft.Json.JsonReaderException: Unexpected end while parsing Unicode escape sequence. Path '', line 1, position 5." },
+        { "@{ var o = new JObject(); o[\"a\"] = o; return o; }", "{\"a\":{}}" },
+        { "@{ var o = new JObject(); for (int i = 0; i < 5000; i++) o = new JObject(new JProperty(\"a\", o)); return o; }", BUDGET },
+        { NULL, NULL } };
+
+    (void)state;
+    check_all(samples);
+}
+
+static void test_json_walks(void **state)
+{
+    static const struct sample samples[] = {
+        { "@(JArray.Parse(\"[3,1,2]\").OrderBy(x => x))", "[1,2,3]" },
+        { "@(JArray.Parse(\"[1,2,3,4,5]\").SelectTokens(\"$[::-2]\"))", "[5,3,1]" },
+        { "@(JArray.Parse(\"[1]\").SelectToken(\"$[?(@\"))", "!Newtonsoft.Json.JsonException: Path ended with open query." },
+        { "@(JObject.Parse(\"{\\\"a\\\":{\\\"b c\\\":[1]}}\").SelectToken(\"a['b c'][0]\").Path)", "a['b c'][0]" },
+        { "@{ JToken t = JObject.Parse(\"{\\\"a\\\":1}\"); return t.Select(x => ((JProperty)x).Name); }", "[\"a\"]" },
+        { "@{ foreach (var kv in JObject.Parse(\"{\\\"a\\\":1}\")) return kv.Key; return \"\"; }", "a" },
+        { "@((int)JToken.Parse(\"2.5\"))", "2" },
+        { NULL, NULL } };
+
+    (void)state;
+    check_all(samples);
+}
+
+static void test_xml(void **state)
+{
+    static const struct sample samples[] = {
+        { "@(XElement.Parse(\"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>\"))",
+          "!System.Xml.XmlException: Reference to undeclared entity 'x'. Line 1, position 35." },
+        { "@(XElement.Parse(\"<a x='1' x='2'/>\"))", "!System.Xml.XmlException: 'x' is a duplicate attribute name. Line 1, position 2." },
+        { "@(XElement.Parse(\"<p:a/>\"))", "!System.Xml.XmlException: 'p' is an undeclared prefix. Line 1, position 2." },
+        { "@(XElement.Parse(\"<a x='\"))", "!System.Xml.XmlException: Unexpected end of file has occurred. Line 1, position 7." },
+        { "@(XElement.Parse(\"<a xmlns='u' xmlns:p='v'><p:b p:c='1'/><d xmlns=''/></a>\").Elements().First())", "<p:b p:c=\"1\" xmlns:p=\"v\" />" },
+        { "@{ XNamespace n = \"u\"; return new XElement(n + \"a\", new XElement(\"b\")); }", "<a xmlns=\"u\"><b xmlns=\"\" /></a>" },
+        { "@{ var x = new XElement(\"a\"); x.Add(x); return x; }", "<a><a /></a>" },
+        { "@{ var x = new XElement(\"a\"); for (int i = 0; i < 5000; i++) x = new XElement(\"a\", x); return x; }", BUDGET },
+        { "@(JsonConvert.DeserializeXNode(\"{\\\"a b\\\":1}\"))",
+          "!Newtonsoft.Json.JsonSerializationException: 'a b' is no name of an XML node." },
+        { NULL, NULL } };
+
+    (void)state;
+    check_all(samples);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_text),
+        cmocka_unit_test(test_json_walks),
+        cmocka_unit_test(test_xml),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
