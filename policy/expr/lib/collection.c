@@ -30,7 +30,7 @@ NATIVE(collection_count)
 {
     struct iter it;
     struct expr_value x;
-    int got, n = 0;
+    int n = 0;
 
     NEED_THIS;
     if (is_list(a[0]))
@@ -41,7 +41,7 @@ NATIVE(collection_count)
         return val_int((int32_t)OBJECT(a[0], bytes_object)->n);
     if (!iter_open(vm, a[0], &it))
         return expr_value_null();
-    while ((got = iter_next(vm, &it, &x)) > 0)
+    while (iter_next(vm, &it, &x) > 0)
         n++;
     return val_int(n);
 }
@@ -91,7 +91,7 @@ static bool append_all(struct vm *vm, struct list_object *l, struct expr_value s
 
     if (!iter_open(vm, source, &it))
         return false;
-    while ((got = iter_next(vm, &it, &x)) > 0)
+    while (iter_next(vm, &it, &x) > 0)
         if (!list_append(vm, l, x) || !vm_charge(vm, 1))
             return false;
     return got == 0;
@@ -164,12 +164,11 @@ NATIVE(list_for_each)
 {
     struct iter it;
     struct expr_value x, unused;
-    int got;
 
     NEED_THIS;
     if (!iter_open(vm, a[0], &it))
         return expr_value_null();
-    while ((got = iter_next(vm, &it, &x)) > 0)
+    while (iter_next(vm, &it, &x) > 0)
         if (!vm_call(vm, a[1], &x, 1, &unused))
             break;
     return expr_value_null();

@@ -220,9 +220,10 @@ NATIVE(random_new_seed)
     return random_object(vm, (uint64_t)a[0].i);
 }
 
+/* A number below limit, which is at most 2^32. */
 static uint64_t below(struct expr_value random, uint64_t limit)
 {
-    return limit ? (uint64_t)((unsigned __int128)random_bits(OBJECT(random, random_object)) * limit >> 64) : 0;
+    return (random_bits(OBJECT(random, random_object)) >> 32) * limit >> 32;
 }
 
 NATIVE(random_next)
@@ -246,7 +247,7 @@ NATIVE(random_next_range)
 
 NATIVE(random_next_long)
 {
-    return val_long((int64_t)below(a[0], INT64_MAX));
+    return val_long((int64_t)(random_bits(OBJECT(a[0], random_object)) % INT64_MAX));
 }
 
 NATIVE(random_next_double)

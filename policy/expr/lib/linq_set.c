@@ -440,7 +440,7 @@ static bool open_order(struct vm *vm, struct seq_object *seq, struct iter *it)
         memmove(o.level + 1, o.level, o.n * sizeof *o.level);
         o.level[0] = root = s;
     }
-    l = seq_collect(vm, root->source);
+    l = root ? seq_collect(vm, root->source) : NULL;
     if (!l || l->n == 0)
         return seq_walk_list(it, l);
     rows = vm_alloc(vm, 2 * l->n * sizeof *rows);

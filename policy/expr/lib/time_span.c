@@ -12,12 +12,11 @@ static struct expr_value too_long(struct vm *vm)
 
 static struct expr_value from_parts(struct vm *vm, int64_t d, int64_t h, int64_t m, int64_t s, int64_t ms)
 {
-    __int128 total = ((((__int128)d * 24 + h) * 60 + m) * 60 + s) * 1000 + ms;
+    int64_t total = (((d * 24 + h) * 60 + m) * 60 + s) * 1000 + ms; /* the parts are ints: no overflow */
 
-    total *= TICKS_PER_MS;
-    if (total > INT64_MAX || total < INT64_MIN)
+    if (__builtin_mul_overflow(total, TICKS_PER_MS, &total))
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "TimeSpan overflowed because the duration is too long.");
-    return val_span((int64_t)total);
+    return val_span(total);
 }
 
 NATIVE(span_new_ticks)
@@ -246,13 +245,10 @@ static enum outcome assemble(const struct reading *r, bool negative, int64_t *ti
     }
     if (d > 10675199 || h > 23 || m > 59 || s > 59)
         return OUT_OF_RANGE;
-    __int128 total = ((((__int128)d * 24 + h) * 60 + m) * 60 + s) * TICKS_PER_SECOND + r->fraction;
-    if (negative)
-        total = -total;
-    if (total > INT64_MAX || total < INT64_MIN)
-        return OUT_OF_RANGE;
-    *ticks = (int64_t)total;
-    return READ;
+    int64_t seconds = ((d * 24 + h) * 60 + m) * 60 + s, sign = negative ? -1 : 1;
+    bool fits = !__builtin_mul_overflow(seconds, sign * TICKS_PER_SECOND, ticks) &&
+                !__builtin_add_overflow(*ticks, sign * r->fraction, ticks);
+    return fits ? READ : OUT_OF_RANGE;
 }
 
 static enum outcome parse_span(struct slice text, int64_t *ticks)
