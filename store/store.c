@@ -121,13 +121,20 @@ static void host_name(char out[65])
 static bool read_holder(int fd, struct store_holder *out)
 {
     char text[128];
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    ssize_t n = pread(fd, text, sizeof text, 0);
+    struct slice host, pid;
+    uint64_t number;
 
     memset(out, 0, sizeof *out);
     if (n <= 0)
         return false;
-    text[n] = 0;
-    return sscanf(text, "%ld %64s", &out->pid, out->host) == 2;
+    host = slice_trim(slice_of(text, (size_t)n));
+    if (!slice_cut(&host, ' ', &pid) || !slice_to_u64(pid, INT32_MAX, &number) ||
+        host.n >= sizeof out->host)
+        return false;
+    out->pid = (long)number;
+    memcpy(out->host, host.n ? host.p : "", host.n);
+    return host.n > 0;
 }
 
 static bool write_holder(int fd)

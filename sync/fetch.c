@@ -349,7 +349,7 @@ static bool judge_run(struct download *d, const struct get *g)
         plan_no_pack(&d->plan); /* no ranges here: what is still missing comes as objects */
     if (d->at < d->run.to && !g->overrun && !g->cut)
         return cycle_fail(c, SYNC_DIGEST, "%s: digest: it ends at byte %llu of %llu", d->pack.p,
-                          (unsigned long long)(d->at + d->tail_n),
+                          (unsigned long long)d->at + d->tail_n,
                           (unsigned long long)c->latest->manifest.pack_length);
     return true;
 }

@@ -199,7 +199,7 @@ bool publish_build(struct publisher *p, const struct sync_entity *entities, size
     uint32_t count = tree_leaves(p->manifest.bits);
     p->entries = arena_array(p->arena, struct tree_entry, count);
     p->z = arena_array(p->arena, struct slice, count);
-    if (!p->entries || !p->z)
+    if (!p->entries || !p->z || !leaves)
         return err_set(err, "out of memory");
     p->manifest.pack_length = (uint64_t)count * TREE_ENTRY_BYTES;
     for (uint32_t i = 0; i < count; i++) {

@@ -196,7 +196,7 @@ static bool all_pins(struct cycle *c, uint8_t (**pins)[CRYPTO_SHA256_BYTES], siz
 {
     struct slice pin = store_meta(c->store, c->arena, "pin");
 
-    if (!roots_read_pins(c->options, c->arena, pins, n, &c->err))
+    if (!roots_read_pins(c->options, c->arena, pins, n, &c->err) || !*pins)
         return cycle_fail_err(c, SYNC_INVALID);
     if (!pin.n)
         return true;
