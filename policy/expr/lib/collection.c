@@ -91,7 +91,7 @@ static bool append_all(struct vm *vm, struct list_object *l, struct expr_value s
 
     if (!iter_open(vm, source, &it))
         return false;
-    while (iter_next(vm, &it, &x) > 0)
+    while ((got = iter_next(vm, &it, &x)) > 0)
         if (!list_append(vm, l, x) || !vm_charge(vm, 1))
             return false;
     return got == 0;
