@@ -13,6 +13,23 @@
 static const struct {
     const char *source, *want; /* the printed value, or "type: message" of the exception */
 } cases[] = {
+    /* Digests: RFC 1321 A.5, FIPS 180 "abc", RFC 4231 case 2. */
+    { "@(BitConverter.ToString(MD5.Create().ComputeHash(Encoding.UTF8.GetBytes(\"abc\"))).Replace(\"-\", \"\").ToLower())",
+      "900150983cd24fb0d6963f7d28e17f72" },
+    { "@(BitConverter.ToString(SHA1.HashData(Encoding.ASCII.GetBytes(\"abc\"))))",
+      "A9-99-3E-36-47-06-81-6A-BA-3E-25-71-78-50-C2-6C-9C-D0-D8-9D" },
+    { "@(Convert.ToBase64String(new HMACSHA256(Encoding.UTF8.GetBytes(\"Jefe\")).ComputeHash(Encoding.UTF8.GetBytes(\"what do ya want for nothing?\"))))",
+      "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=" },
+    { "@(Encoding.UTF8.GetBytes(\"h\\u00e9\").Length + \"/\" + Encoding.Unicode.GetBytes(\"h\\u00e9\").Length)",
+      "3/4" },
+    { "@(Encoding.UTF8.GetString(Convert.FromBase64String(\"dXNlcjpwYXNz\")))",
+      "user:pass" },
+    { "@(Encoding.GetEncoding(\"iso-8859-1\").GetString(new byte[] { 233 }) == \"\\u00e9\")",
+      "true" },
+    { "@(BitConverter.ToInt32(new byte[] { 1, 2, 0, 0 }, 0))",
+      "513" },
+    { "@(System.Net.WebUtility.UrlEncode(\"a b&c\") + System.Net.WebUtility.HtmlEncode(\"<x>\"))",
+      "a+b%26c&lt;x&gt;" },
     { "@(\"a,b , c\".Split(new[] { ',' }, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))",
       "[\"a\",\"b\",\"c\"]" },
     { "@(\"a,,b,c\".Split(new[] { ',' }, 2, StringSplitOptions.RemoveEmptyEntries))",
