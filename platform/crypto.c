@@ -15,19 +15,23 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include <mbedtls/aes.h>
 #include <mbedtls/constant_time.h>
+#include <mbedtls/des.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
 #include <mbedtls/md5.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/platform_util.h>
+#include <mbedtls/psa_util.h>
 #include <mbedtls/rsa.h>
 #include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/sha512.h>
 #include <mbedtls/x509_crt.h>
 
+#include "platform/base/utf8.h"
 #include "platform/clock.h"
 #include "platform/crypto_int.h"
 
@@ -356,7 +360,7 @@ bool crypto_read_private_key(void *pk, struct slice text, const char *what, stru
     return code == 0 || explain_key(err, what, code);
 }
 
-bool crypto_key_read(struct crypto_key **out, struct slice text, struct err *err)
+bool crypto_key_read_any(struct crypto_key **out, struct slice text, struct err *err)
 {
     struct crypto_key *k = key_new();
 
@@ -364,14 +368,23 @@ bool crypto_key_read(struct crypto_key **out, struct slice text, struct err *err
     if (!k)
         return err_set(err, "key: no memory");
     int code = parse_either(k, text);
-    if (code)
-        explain_key(err, "key", code);
-    if (code || !find_alg(k, err)) {
+    if (code) {
         crypto_key_free(k);
-        return false;
+        return explain_key(err, "key", code);
     }
     *out = k;
     return true;
+}
+
+bool crypto_key_read(struct crypto_key **out, struct slice text, struct err *err)
+{
+    if (!crypto_key_read_any(out, text, err))
+        return false;
+    if (find_alg(*out, err))
+        return true;
+    crypto_key_free(*out);
+    *out = NULL;
+    return false;
 }
 
 bool crypto_key_is_private(const struct crypto_key *k)
@@ -461,6 +474,284 @@ bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice s
     return mbedtls_pk_verify_ext(rsa ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_ECDSA, rsa ? &pss : NULL,
                                  pk_of(k), algs[k->alg].md, digest, size,
                                  (const unsigned char *)signature.p, signature.n) == 0;
+}
+
+/* ---- keys of others ---- */
+
+#define RSA_BYTES_MAX 1024
+#define EC_BYTES_MAX 66
+/* A slice as the library takes bytes. */
+#define BYTES(s) (const unsigned char *)(s).p, (s).n
+
+static const mbedtls_md_type_t md_types[] = {
+    [CRYPTO_MD5] = MBEDTLS_MD_MD5, [CRYPTO_SHA1] = MBEDTLS_MD_SHA1, [CRYPTO_SHA256] = MBEDTLS_MD_SHA256,
+    [CRYPTO_SHA384] = MBEDTLS_MD_SHA384, [CRYPTO_SHA512] = MBEDTLS_MD_SHA512,
+};
+
+bool crypto_key_is_rsa(const struct crypto_key *k)
+{
+    return mbedtls_pk_get_type(&k->pk) == MBEDTLS_PK_RSA;
+}
+
+unsigned crypto_key_bits(const struct crypto_key *k)
+{
+    return (unsigned)mbedtls_pk_get_bitlen(&k->pk);
+}
+
+bool crypto_key_from_rsa(struct crypto_key **out, const struct crypto_rsa *r, struct err *err)
+{
+    struct crypto_key *k = key_new();
+
+    *out = NULL;
+    if (!k)
+        return err_set(err, "key: no memory");
+    int code = mbedtls_pk_setup(&k->pk, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA));
+    if (!code)
+        code = mbedtls_rsa_import_raw(mbedtls_pk_rsa(k->pk), BYTES(r->n), BYTES(r->p), BYTES(r->q), BYTES(r->d),
+                                      BYTES(r->e));
+    if (!code)
+        code = mbedtls_rsa_complete(mbedtls_pk_rsa(k->pk));
+    if (!code)
+        code = mbedtls_rsa_check_pubkey(mbedtls_pk_rsa(k->pk));
+    if (code || crypto_key_bits(k) > 8 * RSA_BYTES_MAX) {
+        crypto_key_free(k);
+        return code ? crypto_library_error(err, "key: RSA", code) : err_set(err, "key: RSA: too large");
+    }
+    k->is_private = r->d.n > 0;
+    *out = k;
+    return true;
+}
+
+static bool fits_scheme(const struct crypto_key *k, enum crypto_scheme scheme)
+{
+    return scheme == CRYPTO_ECDSA ? mbedtls_pk_can_do(&k->pk, MBEDTLS_PK_ECDSA) : crypto_key_is_rsa(k);
+}
+
+bool crypto_verify_digest(const struct crypto_key *k, enum crypto_scheme scheme, enum crypto_hash h,
+                          struct slice digest, struct slice signature)
+{
+    const mbedtls_pk_rsassa_pss_options pss = { .mgf1_hash_id = md_types[h], .expected_salt_len = (int)digest.n };
+    bool is_pss = scheme == CRYPTO_RSA_PSS;
+    unsigned char der[2 * EC_BYTES_MAX + 16];
+    size_t n;
+
+    if (digest.n != crypto_hash_size(h) || !signature.n || !fits_scheme(k, scheme))
+        return false;
+    if (scheme == CRYPTO_ECDSA)
+        return signature.n <= 2 * EC_BYTES_MAX &&
+               mbedtls_ecdsa_raw_to_der(crypto_key_bits(k), BYTES(signature), der, sizeof der, &n) == 0 &&
+               mbedtls_pk_verify(pk_of(k), md_types[h], BYTES(digest), der, n) == 0;
+    return mbedtls_pk_verify_ext(is_pss ? MBEDTLS_PK_RSASSA_PSS : MBEDTLS_PK_RSA, is_pss ? &pss : NULL, pk_of(k),
+                                 md_types[h], BYTES(digest), BYTES(signature)) == 0;
+}
+
+bool crypto_sign_digest(const struct crypto_key *k, enum crypto_scheme scheme, enum crypto_hash h,
+                        struct slice digest, struct arena *a, struct slice *signature, struct err *err)
+{
+    static const mbedtls_pk_type_t types[] = { MBEDTLS_PK_RSA, MBEDTLS_PK_RSASSA_PSS, MBEDTLS_PK_ECDSA };
+    unsigned char sig[MBEDTLS_PK_SIGNATURE_MAX_SIZE], raw[2 * EC_BYTES_MAX];
+    size_t n;
+
+    if (!k->is_private || digest.n != crypto_hash_size(h) || !fits_scheme(k, scheme))
+        return err_set(err, "sign: not possible with this key");
+    int code = mbedtls_pk_sign_ext(types[scheme], pk_of(k), md_types[h], BYTES(digest), sig, sizeof sig, &n,
+                                   crypto_random_source, NULL);
+    if (!code && scheme == CRYPTO_ECDSA)
+        code = mbedtls_ecdsa_der_to_raw(crypto_key_bits(k), sig, n, raw, sizeof raw, &n);
+    if (code)
+        return crypto_library_error(err, "sign", code);
+    *signature = arena_copy(a, slice_of(scheme == CRYPTO_ECDSA ? raw : sig, n));
+    return signature->n ? true : err_set(err, "sign: no memory");
+}
+
+bool crypto_rsa_crypt(const struct crypto_key *k, bool encrypt, const enum crypto_hash *oaep,
+                      struct slice data, struct arena *a, struct slice *out, struct err *err)
+{
+    mbedtls_rsa_context *rsa = crypto_key_is_rsa(k) ? mbedtls_pk_rsa(*pk_of(k)) : NULL;
+    const unsigned char *in = (const unsigned char *)(data.n ? data.p : "");
+    unsigned char text[RSA_BYTES_MAX];
+    size_t n = rsa ? mbedtls_rsa_get_len(rsa) : 0;
+    int code;
+
+    if (!rsa || n > sizeof text || (!encrypt && (!k->is_private || data.n != n)))
+        return err_set(err, "RSA: not possible with this key and length");
+    code = mbedtls_rsa_set_padding(rsa, oaep ? MBEDTLS_RSA_PKCS_V21 : MBEDTLS_RSA_PKCS_V15,
+                                   oaep ? md_types[*oaep] : MBEDTLS_MD_NONE);
+    if (!code && encrypt)
+        code = mbedtls_rsa_pkcs1_encrypt(rsa, crypto_random_source, NULL, data.n, in, text);
+    else if (!code)
+        code = mbedtls_rsa_pkcs1_decrypt(rsa, crypto_random_source, NULL, &n, in, text, sizeof text);
+    if (code)
+        return crypto_library_error(err, "RSA", code);
+    *out = arena_copy(a, slice_of(text, n));
+    mbedtls_platform_zeroize(text, sizeof text);
+    return a->overflow ? err_set(err, "RSA: no memory") : true;
+}
+
+/* ---- block ciphers ---- */
+
+struct cipher_state {
+    enum crypto_cipher cipher;
+    bool encrypt;
+    union {
+        mbedtls_aes_context aes;
+        mbedtls_des_context des;
+        mbedtls_des3_context des3;
+    };
+};
+_Static_assert(sizeof(struct cipher_state) <= sizeof(struct crypto_cipher_ctx), "the state fits its place");
+
+bool crypto_cipher_begin(struct crypto_cipher_ctx *ctx, enum crypto_cipher c, bool encrypt, struct slice key)
+{
+    struct cipher_state *s = (struct cipher_state *)ctx->opaque;
+    const unsigned char *k = (const unsigned char *)key.p;
+
+    s->cipher = c;
+    s->encrypt = encrypt;
+    switch (c) {
+    case CRYPTO_AES:
+        mbedtls_aes_init(&s->aes);
+        return key.n <= 32 && (encrypt ? mbedtls_aes_setkey_enc
+                                       : mbedtls_aes_setkey_dec)(&s->aes, k, (unsigned)key.n * 8) == 0;
+    case CRYPTO_DES:
+        mbedtls_des_init(&s->des);
+        return key.n == 8 && (encrypt ? mbedtls_des_setkey_enc : mbedtls_des_setkey_dec)(&s->des, k) == 0;
+    default:
+        mbedtls_des3_init(&s->des3);
+        if (key.n == 16)
+            return (encrypt ? mbedtls_des3_set2key_enc : mbedtls_des3_set2key_dec)(&s->des3, k) == 0;
+        return key.n == 24 && (encrypt ? mbedtls_des3_set3key_enc
+                                       : mbedtls_des3_set3key_dec)(&s->des3, k) == 0;
+    }
+}
+
+void crypto_cipher_block(struct crypto_cipher_ctx *ctx, const uint8_t *in, uint8_t *out)
+{
+    struct cipher_state *s = (struct cipher_state *)ctx->opaque;
+
+    if (s->cipher == CRYPTO_AES)
+        MUST(mbedtls_aes_crypt_ecb(&s->aes, s->encrypt ? MBEDTLS_AES_ENCRYPT : MBEDTLS_AES_DECRYPT, in, out));
+    else if (s->cipher == CRYPTO_DES)
+        MUST(mbedtls_des_crypt_ecb(&s->des, in, out));
+    else
+        MUST(mbedtls_des3_crypt_ecb(&s->des3, in, out));
+}
+
+void crypto_cipher_end(struct crypto_cipher_ctx *ctx)
+{
+    mbedtls_platform_zeroize(ctx, sizeof *ctx);
+}
+
+/* ---- reading certificates ---- */
+
+#define NAME_PARTS_MAX 64
+#define OID_TEXT_MAX 128
+
+static struct slice dotted(struct arena *a, const mbedtls_asn1_buf *oid)
+{
+    char text[OID_TEXT_MAX];
+
+    if (mbedtls_oid_get_numeric_string(text, sizeof text, oid) <= 0)
+        return SLICE("");
+    return arena_copy(a, slice_from(text));
+}
+
+/* UTF-8 of an attribute: BMPString is UTF-16, T61String as good as ISO-8859-1. */
+static struct slice name_text(struct arena *a, const mbedtls_asn1_buf *v)
+{
+    char *out = arena_alloc_raw(a, 3 * v->len + 1);
+    size_t n = 0;
+
+    if (!out)
+        return SLICE_NONE;
+    for (size_t i = 0; i + (v->tag == MBEDTLS_ASN1_BMP_STRING) < v->len; i++) {
+        if (v->tag == MBEDTLS_ASN1_BMP_STRING) {
+            n += utf8_encode((uint32_t)v->p[i] << 8 | v->p[i + 1], out + n);
+            i++;
+        } else if (v->tag == MBEDTLS_ASN1_T61_STRING) {
+            n += utf8_encode(v->p[i], out + n);
+        } else {
+            out[n++] = (char)v->p[i];
+        }
+    }
+    return slice_of(out, n);
+}
+
+static struct crypto_name *read_name(struct arena *a, const mbedtls_x509_name *name, size_t *n)
+{
+    struct crypto_name *out = arena_array(a, struct crypto_name, NAME_PARTS_MAX);
+
+    for (*n = 0; out && name && name->oid.p && *n < NAME_PARTS_MAX; name = name->next)
+        out[(*n)++] = (struct crypto_name){ dotted(a, &name->oid), name_text(a, &name->val),
+                                            name->private_next_merged };
+    return out;
+}
+
+static int64_t seconds_of(const mbedtls_x509_time *t)
+{
+    struct tm tm = { .tm_year = t->year - 1900, .tm_mon = t->mon - 1, .tm_mday = t->day,
+                     .tm_hour = t->hour, .tm_min = t->min, .tm_sec = t->sec };
+
+    return timegm(&tm);
+}
+
+static void read_other_names(struct arena *a, const mbedtls_x509_crt *crt, struct crypto_certificate *out)
+{
+    for (const mbedtls_x509_sequence *s = &crt->subject_alt_names; s && s->buf.p; s = s->next) {
+        unsigned kind = s->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
+        struct slice *to = kind == MBEDTLS_X509_SAN_DNS_NAME ? &out->dns
+                           : kind == MBEDTLS_X509_SAN_RFC822_NAME ? &out->email
+                           : kind == MBEDTLS_X509_SAN_UNIFORM_RESOURCE_IDENTIFIER ? &out->url : NULL;
+        if (to && !to->p)
+            *to = arena_copy(a, slice_of(s->buf.p, s->buf.len));
+    }
+}
+
+/* SubjectPublicKeyInfo := SEQUENCE { SEQUENCE { OID ... } BIT STRING } */
+static void read_key_info(struct arena *a, const mbedtls_x509_crt *crt, struct crypto_certificate *out)
+{
+    unsigned char *p = crt->pk_raw.p, *end = p + crt->pk_raw.len;
+    mbedtls_asn1_buf oid, params;
+    size_t n;
+
+    out->key_info = arena_copy(a, slice_of(p, crt->pk_raw.len));
+    if (mbedtls_asn1_get_tag(&p, end, &n, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) != 0 ||
+        mbedtls_asn1_get_alg(&p, end, &oid, &params) != 0)
+        return;
+    out->key_oid = dotted(a, &oid);
+    if (mbedtls_asn1_get_bitstring_null(&p, end, &n) == 0)
+        out->key = arena_copy(a, slice_of(p, n));
+}
+
+bool crypto_certificate_read(struct arena *a, struct slice text, struct crypto_certificate *out,
+                             struct err *err)
+{
+    size_t n;
+    unsigned char *copy = crypto_copy_text(text, &n);
+    mbedtls_x509_crt crt;
+
+    *out = (struct crypto_certificate){ .version = 0 };
+    if (!copy)
+        return err_set(err, "certificate: no memory");
+    mbedtls_x509_crt_init(&crt);
+    int code = mbedtls_x509_crt_parse(&crt, copy, n);
+    free(copy);
+    if (code == 0) {
+        out->der = arena_copy(a, slice_of(crt.raw.p, crt.raw.len));
+        out->serial = arena_copy(a, slice_of(crt.serial.p, crt.serial.len));
+        out->version = (unsigned)crt.version;
+        out->not_before = seconds_of(&crt.valid_from);
+        out->not_after = seconds_of(&crt.valid_to);
+        out->subject = read_name(a, &crt.subject, &out->nsubject);
+        out->issuer = read_name(a, &crt.issuer, &out->nissuer);
+        out->signature_oid = dotted(a, &crt.sig_oid);
+        read_key_info(a, &crt, out);
+        read_other_names(a, &crt, out);
+    }
+    mbedtls_x509_crt_free(&crt);
+    if (code)
+        return crypto_library_error(err, "certificate: neither PEM nor DER", code);
+    return a->overflow ? err_set(err, "certificate: no memory") : true;
 }
 
 /* ---- certificates ---- */

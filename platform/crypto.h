@@ -64,7 +64,61 @@ bool crypto_sign(const struct crypto_key *k, struct slice data, struct arena *a,
                  struct slice *signature, struct err *err);
 bool crypto_verify(const struct crypto_key *k, struct slice data, struct slice signature);
 
+/* ---- keys of others: any RSA or elliptic curve, any size that the library takes ---- */
+bool crypto_key_read_any(struct crypto_key **out, struct slice pem_or_der, struct err *err);
+/* The numbers of an RSA key, big-endian; those left out have p == NULL. */
+struct crypto_rsa {
+    struct slice n, e, d, p, q;
+};
+/* From n and e, or from n, e, d and perhaps p and q. */
+bool crypto_key_from_rsa(struct crypto_key **out, const struct crypto_rsa *rsa, struct err *err);
+bool crypto_key_is_rsa(const struct crypto_key *k);
+unsigned crypto_key_bits(const struct crypto_key *k);
+
+enum crypto_scheme {
+    CRYPTO_RSA_PKCS1,
+    CRYPTO_RSA_PSS, /* salt as long as the hash */
+    CRYPTO_ECDSA,   /* the signature is r and s, each as long as the curve (IEEE P1363, RFC 7518 3.4) */
+};
+/* Over a digest of hash h. False also when the key does not fit the scheme. */
+bool crypto_verify_digest(const struct crypto_key *k, enum crypto_scheme scheme, enum crypto_hash h,
+                          struct slice digest, struct slice signature);
+bool crypto_sign_digest(const struct crypto_key *k, enum crypto_scheme scheme, enum crypto_hash h,
+                        struct slice digest, struct arena *a, struct slice *signature, struct err *err);
+/* Encrypt or decrypt by PKCS#1 1.5, or by OAEP with hash *oaep. */
+bool crypto_rsa_crypt(const struct crypto_key *k, bool encrypt, const enum crypto_hash *oaep,
+                      struct slice data, struct arena *a, struct slice *out, struct err *err);
+
+/* ---- block ciphers: one block at a time, the mode is the caller's ---- */
+enum crypto_cipher { CRYPTO_AES, CRYPTO_DES, CRYPTO_3DES };
+#define CRYPTO_BLOCK_MAX 16
+struct crypto_cipher_ctx { _Alignas(16) unsigned char opaque[512]; };
+/* False: the cipher has no keys of that length. End it all the same: that wipes the key. */
+bool crypto_cipher_begin(struct crypto_cipher_ctx *c, enum crypto_cipher cipher, bool encrypt, struct slice key);
+/* 16 bytes (AES) or 8; in and out may be the same. */
+void crypto_cipher_block(struct crypto_cipher_ctx *c, const uint8_t *in, uint8_t *out);
+void crypto_cipher_end(struct crypto_cipher_ctx *c);
+
 /* ---- certificates ---- */
+/* One attribute of a distinguished name; `joined`: in one set with the next. */
+struct crypto_name {
+    struct slice oid, value; /* dotted decimal; UTF-8 */
+    bool joined;
+};
+struct crypto_certificate {
+    struct slice der, serial;  /* serial: big-endian */
+    unsigned version;          /* 1 to 3 */
+    int64_t not_before, not_after; /* seconds since 1970 */
+    struct crypto_name *subject, *issuer; /* in the order of the certificate */
+    size_t nsubject, nissuer;
+    struct slice signature_oid, key_oid;
+    struct slice key_info;     /* SubjectPublicKeyInfo, DER */
+    struct slice key;          /* the bits in it */
+    struct slice dns, email, url; /* first subject alternative names of these kinds */
+};
+/* DER or PEM (its first certificate); all in the arena. Nothing is verified. */
+bool crypto_certificate_read(struct arena *a, struct slice text, struct crypto_certificate *out, struct err *err);
+
 /* A self-signed P-256 certificate for the given names (DNS names and addresses), valid from now - 1
  * day for days. */
 bool crypto_self_signed(struct arena *a, const struct slice *names, size_t n, unsigned days,
