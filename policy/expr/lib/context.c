@@ -2,6 +2,7 @@
 #include "platform/base/hash.h"
 #include "platform/clock.h"
 #include "policy/expr/format.h"
+#include "policy/expr/lib/certificate.h"
 #include "policy/expr/lib/json.h"
 #include "policy/expr/lib/lib.h"
 #include "policy/expr/lib/percent.h"
@@ -227,6 +228,26 @@ ROWS(product_apis, PRODUCT_APIS, IAPI, EXPR_LIST_FIELDS)
 ROWS(user_groups, USER_GROUPS, IGROUP, 2)
 ROWS(user_identities, USER_IDENTITIES, IUSERIDENTITY, 2)
 
+/* context.Deployment.Certificates, by id. */
+NATIVE(context_certificates)
+{
+    static const struct type *const args[] = { TYPE_OF(STRING), TYPE_OF(X509CERTIFICATE2) };
+    static const struct type type = { .id = TYPE_DICTIONARY, .n = 2, .args = args };
+    const struct expr_host *host = vm->host;
+    struct dict_object *d = dict_make(vm, &type, val_bool(true));
+    struct slice fields[EXPR_LIST_FIELDS];
+    struct expr_certificate c;
+
+    NEED_THIS;
+    for (size_t i = 0; d && host && host->list && host->certificate && host->list(vm->run->data, EXPR_CERTIFICATES, i, fields); i++) {
+        c = (struct expr_certificate){ .der = SLICE_NONE };
+        if (host->certificate(vm->run->data, fields[0], &c) &&
+            (!dict_put(vm, d, outside_text(vm, fields[0]), certificate_make(vm, &c)) || !vm_charge(vm, 1)))
+            return expr_value_null();
+    }
+    return d ? object_value(d) : expr_value_null();
+}
+
 NATIVE(context_row_0)
 {
     NEED_THIS;
@@ -276,6 +297,15 @@ NATIVE(message_body)
 {
     NEED_THIS;
     return MESSAGE(a[0])->ops->has_body(MESSAGE(a[0])) ? host_value(TYPE_IMESSAGEBODY, a[0].p) : expr_value_null();
+}
+
+NATIVE(message_certificate)
+{
+    const struct expr_message *m = MESSAGE(a[0]);
+    struct expr_certificate c = { .der = SLICE_NONE };
+
+    NEED_THIS;
+    return m->ops->certificate && m->ops->certificate(m, &c) ? certificate_make(vm, &c) : expr_value_null();
 }
 
 NATIVE(message_url)
