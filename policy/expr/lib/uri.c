@@ -429,7 +429,7 @@ NATIVE(uri_escape_data)
 NATIVE(uri_escape_uri)
 {
     NEED(0, "stringToEscape");
-    return uri_escape(vm, text_slice(a[0]), false);
+    return uri_canonical(vm, text_slice(a[0]), false);
 }
 
 /* Bytes that are no UTF-8 stay escaped. */

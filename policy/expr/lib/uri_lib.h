@@ -34,7 +34,7 @@ unsigned uri_host_type(struct slice name);
 int32_t uri_default_port(struct slice scheme);
 bool uri_is_scheme(struct slice s);
 /* Escape what may not stand in a URI; "%" of an escape stays. */
-struct expr_value uri_escape(struct vm *vm, struct slice s, bool keep_escapes);
+struct expr_value uri_canonical(struct vm *vm, struct slice s, bool keep_escapes);
 /* As ToString() shows a path, query or fragment: escapes undone but for what would change the meaning. */
 struct expr_value uri_unescape_safe(struct vm *vm, struct slice s, const char *keep, bool query);
 

@@ -59,7 +59,7 @@ static bool is_escape(struct slice s, size_t at)
 
 static const struct percent_style uri_style = { .safe = "-_.~;/?:@&=+$,#[]!'()*" };
 
-struct expr_value uri_escape(struct vm *vm, struct slice s, bool keep_escapes)
+struct expr_value uri_canonical(struct vm *vm, struct slice s, bool keep_escapes)
 {
     struct buf b;
     size_t from = 0;
@@ -205,7 +205,7 @@ static bool parse_authority(struct vm *vm, struct uri_object *u, struct slice s,
     uint64_t port = 0;
     bool is_file = slice_eq(text_slice(u->scheme), SLICE("file"));
 
-    u->user = at >= 0 ? uri_escape(vm, slice_first(s, (size_t)at), true) : TEXT("");
+    u->user = at >= 0 ? uri_canonical(vm, slice_first(s, (size_t)at), true) : TEXT("");
     s = slice_skip(s, (size_t)(at + 1));
     colon = slice_rfind_byte(s, ':');
     if (colon >= 0 && slice_find_byte(slice_skip(s, (size_t)colon), ']') >= 0)
@@ -277,7 +277,7 @@ static struct expr_value canonical_path(struct vm *vm, struct slice path, bool d
     char *copy;
 
     if (!dotted)
-        return uri_escape(vm, path, true);
+        return uri_canonical(vm, path, true);
     if (path.n == 0)
         return TEXT("/");
     copy = arena_alloc_raw(vm->arena, path.n + 1);
@@ -289,7 +289,7 @@ static struct expr_value canonical_path(struct vm *vm, struct slice path, bool d
     if (copy[0] != '/')
         path = arena_concat(vm->arena, (struct slice[]){ SLICE("/"), path }, 2);
     path = without_dots(vm, path);
-    return vm->thrown ? expr_value_null() : uri_escape(vm, path, true);
+    return vm->thrown ? expr_value_null() : uri_canonical(vm, path, true);
 }
 
 /* path ['?' query] ['#' fragment] */
@@ -297,11 +297,11 @@ static void parse_rest(struct vm *vm, struct uri_object *u, struct slice s, bool
 {
     ptrdiff_t hash = slice_find_byte(s, '#'), mark;
 
-    u->fragment = hash >= 0 && s.n > (size_t)hash + 1 ? uri_escape(vm, slice_skip(s, (size_t)hash), true)
+    u->fragment = hash >= 0 && s.n > (size_t)hash + 1 ? uri_canonical(vm, slice_skip(s, (size_t)hash), true)
                                                       : TEXT("");
     s = hash >= 0 ? slice_first(s, (size_t)hash) : s;
     mark = slice_find_byte(s, '?');
-    u->query = mark >= 0 && s.n > (size_t)mark + 1 ? uri_escape(vm, slice_skip(s, (size_t)mark), true)
+    u->query = mark >= 0 && s.n > (size_t)mark + 1 ? uri_canonical(vm, slice_skip(s, (size_t)mark), true)
                                                    : TEXT("");
     s = mark >= 0 ? slice_first(s, (size_t)mark) : s;
     u->path = canonical_path(vm, s, dotted);

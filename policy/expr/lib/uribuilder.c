@@ -52,7 +52,7 @@ static struct expr_value path_value(struct vm *vm, struct expr_value path)
         copy[n++] = '/';
     for (size_t i = 0; i < s.n; i++)
         copy[n++] = s.p[i] == '\\' ? '/' : s.p[i];
-    return uri_escape(vm, slice_of(copy, n), true);
+    return uri_canonical(vm, slice_of(copy, n), true);
 }
 
 /* With the mark before it, unless it is there or the text is empty. */
