@@ -552,7 +552,7 @@ NATIVE(cipher_decrypt_named)
 
 NATIVE(random_source_new)
 {
-    return tuple_make(vm, site->ret, 0, NULL);
+    return tuple_make(vm, site->ret, 1, (struct expr_value[]){ expr_value_null() });
 }
 
 NATIVE(random_source_make)

@@ -125,6 +125,9 @@ static const struct {
       "\"error\":\"System.Security.Cryptography.CryptographicException\"" },
     { "RandomNumberGenerator.GetBytes(8).Length + RandomNumberGenerator.GetInt32(5, 6)",
       "\"value\":\"13\"}" },
+    { "@{ var b = new byte[9]; RandomNumberGenerator.Create().GetNonZeroBytes(b); return b.Contains((byte)0); }",
+      "\"value\":\"false\"}" },
+    { "@{ RSA.Create().ImportFromPem(null); return 1; }", "\"error\":\"System.ArgumentNullException\"" },
 };
 
 /* {"variables":{"name":"text", ...}, ...}, with line ends escaped. */
