@@ -366,9 +366,7 @@ static struct expr_value work(struct vm *vm, const struct cipher_object *c, bool
     int64_t n;
 
     if (pad < 0 || (!encrypt && c->mode != MODE_CFB && data.n % block_of(c)))
-        return vm_throw(vm, TYPE_CRYPTOGRAPHICEXCEPTION,
-                        encrypt ? "The input data is not a complete block."
-                                : "The input data is not a complete block.");
+        return vm_throw(vm, TYPE_CRYPTOGRAPHICEXCEPTION, "The input data is not a complete block.");
     if (!encrypt && data.n == 0)
         return bytes_make(vm, NULL, 0);
     out = bytes_make(vm, NULL, (uint32_t)(data.n + (size_t)pad));
