@@ -34,7 +34,10 @@ command -v "$triplet-gcc" >/dev/null || die "no $triplet-gcc: platform/deps/pack
 export AR=$triplet-ar RANLIB=$triplet-ranlib HOST=$triplet
 export CFLAGS="-O2 -g1 -w -ffunction-sections -fdata-sections -fPIE -fno-plt -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE"
 jobs=${JOBS:-2}
-[ "$set_name" = host ] && CFLAGS+=" -fno-omit-frame-pointer"    # stack traces of the sanitizers
+case $set_name in
+    host) CFLAGS+=" -fno-omit-frame-pointer" ;;                 # stack traces of the sanitizers
+    *)    CFLAGS+=" -fno-asynchronous-unwind-tables" ;;         # nothing unwinds: a tenth of the binary
+esac
 
 hash_of() { sha256sum | cut -c1-16; }
 
