@@ -43,7 +43,7 @@ language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAS
 common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections \
             -fstack-protector-strong -fstack-clash-protection
 # Nothing unwinds at run time (gdb reads holdfast.debug), and musl applies packed relocations: both are bytes saved on flash.
-release  := $(common) -O2 -fPIE -fno-plt -fno-asynchronous-unwind-tables
+release  := $(common) -O2 -fPIE -fno-plt -fno-unwind-tables -fno-asynchronous-unwind-tables
 packed   := -Wl,-z,pack-relative-relocs       # of the linkers used here, only that of x86 can
 checked  := $(common) -O2 -fno-omit-frame-pointer
 # Under sanitizers gcc's "may be used uninitialized" is mostly wrong (its manual says so).

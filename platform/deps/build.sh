@@ -36,7 +36,7 @@ export CFLAGS="-O2 -g1 -w -ffunction-sections -fdata-sections -fPIE -fno-plt -fs
 jobs=${JOBS:-2}
 case $set_name in
     host) CFLAGS+=" -fno-omit-frame-pointer" ;;                 # stack traces of the sanitizers
-    *)    CFLAGS+=" -fno-asynchronous-unwind-tables" ;;         # nothing unwinds: a tenth of the binary
+    *)    CFLAGS+=" -fno-unwind-tables -fno-asynchronous-unwind-tables" ;;         # nothing unwinds: a tenth of the binary
 esac
 
 hash_of() { sha256sum | cut -c1-16; }
