@@ -220,6 +220,13 @@ static inline void start_upload(struct uploader *u, struct conn *c, size_t bytes
     pthread_create(&u->thread, NULL, upload_main, u);
 }
 
+/* Ends an upload that nobody reads to its end. The thread is done with its socket before that is closed. */
+static inline void break_upload(struct uploader *u)
+{
+    shutdown(u->fd, SHUT_RDWR);
+    pthread_join(u->thread, NULL);
+}
+
 static inline int rig_setup(void **state)
 {
     (void)state;

@@ -321,8 +321,8 @@ static void retry_test(void)
         check_words(&f, "127.0.0.1:");
     }
     forward_close(&f);
+    break_upload(&u);
     fake_close(&c);
-    pthread_join(u.thread, NULL);
 }
 
 static void a_stale_connection_is_tried_again_when_safe(void **state)
@@ -408,8 +408,8 @@ static void early_test(void)
     CHECK_INT(http1_counts().idle, 0);
     CHECK(!conn_body_done(&c));
     forward_close(&f);
+    break_upload(&u);
     fake_close(&c);
-    pthread_join(u.thread, NULL);
 }
 
 static void early_responses_end_the_upload(void **state)
