@@ -28,8 +28,7 @@ void request_free_bodies(struct request *r)
     r->pages = NULL;
 }
 
-/* The chain as one run of bytes that lives until the request ends. */
-static bool make_contiguous(struct request *r, struct block_chain *chain, struct slice *out)
+bool request_keep_body(struct request *r, struct block_chain *chain, struct slice *out)
 {
     struct body_pages *pages = arena_new(r->arena, struct body_pages);
 
@@ -93,7 +92,7 @@ static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault 
         block_chain_free(&chain);
         return body_fault(r, f, fault);
     }
-    if (!make_contiguous(r, &chain, &m->body.data)) {
+    if (!request_keep_body(r, &chain, &m->body.data)) {
         f->client_status = 503;
         f->failure = FORWARD_OVERLOAD;
         return body_fault(r, f, fault);
@@ -342,6 +341,8 @@ static void host_trace(struct rt *rt, const struct rt_trace *t)
 
 const struct rt_host request_host = {
     .forward = host_forward,
+    .send = request_send,
+    .send_one_way = request_send_one_way,
     .body_read = host_body_read,
     .backend = host_backend,
     .backend_url = host_backend_url,

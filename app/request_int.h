@@ -52,6 +52,11 @@ extern const struct rt_host request_host;
 bool request_resolve(struct request *r);
 /* Check the subscription key and set the product context; false: a refusal was run. */
 bool request_authorize(struct request *r);
+/* rt_host.send and rt_host.send_one_way. */
+bool request_send(struct rt *rt, const struct rt_send *s, struct rt_message *response, struct rt_fault *fault);
+bool request_send_one_way(struct rt *rt, const struct rt_send *s);
+/* The chain, which is emptied, as one run of bytes that lives until the request ends. False: no memory. */
+bool request_keep_body(struct request *r, struct block_chain *chain, struct slice *out) WARN_UNUSED;
 /* Give back what bodies hold. */
 void request_free_bodies(struct request *r);
 

@@ -1,10 +1,11 @@
 /* HTTP on libcurl's multi interface. The only file that includes curl.
  *
- * 1. One thread owns the multi handle and every easy handle. Others hand it transfers through a
- * list and wake it.
+ * 1. One thread makes, uses and frees the multi handle and every easy handle: nothing of curl runs on a fiber.
+ * Others hand it transfers through a list and wake it.
  * 2. A transfer lives on its caller's stack, which waits until it is done: a fiber on a condition
  * of its carrier, a plain thread on the client's. Between submitting and done it belongs to the
- * client's thread, with the caller's arena.
+ * client's thread, with the caller's arena. A posted one lives in a struct posted of its own, which the thread
+ * frees.
  * 3. A fiber that is cancelled asks for an end and waits for it: the thread must let go first.
  * 4. curl_global_cleanup is never called: it would end PSA for the whole process
  * (mbedtls_psa_crypto_free). */
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <curl/curl.h>
 
@@ -31,6 +33,8 @@
 /* A turn of the loop without any event; time-outs of curl shorten it. */
 #define POLL_MS 60000
 #define POLL_STOP_MS 500
+/* Memory of one posted request: its body, which policies may have buffered, and the answer's head. */
+#define POSTED_BYTES_MAX ((size_t)8 << 20)
 
 struct transfer {
     struct transfer *next; /* in the list of new ones, then of running ones */
@@ -48,16 +52,27 @@ struct transfer {
     char host[256]; /* "host:port", for messages */
 
     _Atomic bool cancel;
+    struct posted *posted;   /* nobody waits */
     struct carrier *carrier; /* NULL: a plain thread waits */
     struct inbox_item back;
     struct fiber_cond fiber_done;
     bool done;
 };
 
+/* A transfer that nobody waits for, with a copy of all it needs. */
+struct posted {
+    struct transfer transfer;
+    struct http_client_request request;
+    struct http_client_result result;
+    struct http_fields fields;
+    struct arena arena;
+};
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t done;
     struct transfer *new_first;
+    unsigned posted;
     bool running, stopping;
     pthread_t thread;
     /* of the thread */
@@ -157,8 +172,10 @@ static void start_head(struct transfer *t, struct slice line)
 
     t->result->fields.n = 0;
     t->in_body = false;
-    if (slice_cut(&line, ' ', &part) && slice_to_u64(slice_first(line, 3), 999, &status))
-        t->result->status = (int)status;
+    if (!slice_cut(&line, ' ', &part) || !slice_to_u64(slice_first(line, 3), 999, &status))
+        return;
+    t->result->status = (int)status;
+    t->result->reason = arena_copy(t->arena, slice_trim(slice_skip(line, 3)));
 }
 
 static bool add_field(struct transfer *t, struct slice line)
@@ -324,7 +341,7 @@ static void set_redirects(struct transfer *t)
     SET(CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 }
 
-/* Any thread: everything that curl needs to know, before the transfer is handed over. */
+/* Everything that curl needs to know. */
 static bool prepare(struct transfer *t)
 {
     t->easy = curl_easy_init();
@@ -377,9 +394,25 @@ static void on_back(struct inbox_item *item)
     fiber_cond_signal(&t->fiber_done);
 }
 
+static void free_posted(struct posted *p)
+{
+    pthread_mutex_lock(&client.lock);
+    client.posted--;
+    pthread_mutex_unlock(&client.lock);
+    arena_free(&p->arena);
+    free(p);
+}
+
 /* The caller may go on; t is gone after this. */
 static void give_back(struct transfer *t)
 {
+    if (t->easy)
+        curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->lines);
+    if (t->posted) {
+        free_posted(t->posted);
+        return;
+    }
     if (t->carrier) {
         carrier_post(t->carrier, &t->back);
         return;
@@ -406,6 +439,20 @@ static void finish(struct transfer *t, CURLcode code)
     give_back(t);
 }
 
+static void begin(struct transfer *t)
+{
+    name_host(t);
+    if (!prepare(t)) {
+        say(t, "a method or field is malformed, or no memory", "");
+        give_back(t);
+        return;
+    }
+    t->next = client.first;
+    client.first = t;
+    if (curl_multi_add_handle(client.multi, t->easy) != CURLM_OK)
+        finish(t, CURLE_OUT_OF_MEMORY);
+}
+
 static bool take_new(void)
 {
     pthread_mutex_lock(&client.lock);
@@ -416,10 +463,7 @@ static bool take_new(void)
 
     while (t) {
         struct transfer *next = t->next;
-        t->next = client.first;
-        client.first = t;
-        if (curl_multi_add_handle(client.multi, t->easy) != CURLM_OK)
-            finish(t, CURLE_OUT_OF_MEMORY);
+        begin(t);
         t = next;
     }
     return go_on;
@@ -578,23 +622,6 @@ static void wait_in_fiber(struct transfer *t)
     fiber_shield(false);
 }
 
-static void run(struct transfer *t)
-{
-    name_host(t);
-    if (!prepare(t)) {
-        say(t, "a method or field is malformed, or no memory", "");
-        return;
-    }
-    if (!submit(t)) {
-        say(t, "the HTTP client does not run", "");
-        return;
-    }
-    if (t->carrier)
-        wait_in_fiber(t);
-    else
-        wait_in_thread(t);
-}
-
 bool http_client_perform(const struct http_client_request *request, struct arena *a,
                          struct http_client_result *result)
 {
@@ -609,9 +636,83 @@ bool http_client_perform(const struct http_client_request *request, struct arena
 
     *result = (struct http_client_result){ .failure = HTTP_CLIENT_OTHER, .fields.arena = a };
     buf_init(&t.body, a);
-    run(&t);
-    if (t.easy)
-        curl_easy_cleanup(t.easy);
-    curl_slist_free_all(t.lines);
+    if (!submit(&t))
+        snprintf(result->message, sizeof result->message, "the HTTP client does not run");
+    else if (t.carrier)
+        wait_in_fiber(&t);
+    else
+        wait_in_thread(&t);
     return result->failure == HTTP_CLIENT_OK;
+}
+
+/* ---- without waiting ---- */
+
+static bool copy_fields(struct posted *p, const struct http_fields *from)
+{
+    p->fields.arena = &p->arena;
+    for (uint32_t i = 0; i < from->n; i++) {
+        struct slice name = arena_copy(&p->arena, from->v[i].name), value = arena_copy(&p->arena, from->v[i].value);
+        if (!name.p || !value.p || !http_fields_add(&p->fields, name, value))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_request(struct posted *p, const struct http_client_request *q)
+{
+    struct arena *a = &p->arena;
+    const char *url = arena_cstr(a, slice_from(q->url));
+
+    p->request = *q;
+    p->request.url = url;
+    p->request.method = arena_copy(a, q->method);
+    p->request.body = arena_copy(a, q->body);
+    p->request.sink = NULL;
+    p->request.head = NULL;
+    p->request.stop = NULL;
+    p->request.max_body = 0;
+    p->request.fields = q->fields ? &p->fields : NULL;
+    return url && p->request.method.n == q->method.n && p->request.body.n == q->body.n &&
+           (!q->fields || copy_fields(p, q->fields));
+}
+
+static struct posted *make_posted(const struct http_client_request *request)
+{
+    struct posted *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return NULL;
+    arena_init_growing(&p->arena, POSTED_BYTES_MAX);
+    p->result.fields.arena = &p->arena;
+    p->transfer.request = &p->request;
+    p->transfer.arena = &p->arena;
+    p->transfer.result = &p->result;
+    p->transfer.posted = p;
+    buf_init(&p->transfer.body, &p->arena);
+    if (copy_request(p, request))
+        return p;
+    arena_free(&p->arena);
+    free(p);
+    return NULL;
+}
+
+bool http_client_post(const struct http_client_request *request)
+{
+    pthread_mutex_lock(&client.lock);
+    bool room = client.running && client.posted < HTTP_CLIENT_POSTS_MAX;
+    client.posted += room;
+    pthread_mutex_unlock(&client.lock);
+    if (!room)
+        return false;
+    struct posted *p = make_posted(request);
+    if (p && submit(&p->transfer))
+        return true;
+    if (p) {
+        free_posted(p);
+        return false;
+    }
+    pthread_mutex_lock(&client.lock);
+    client.posted--;
+    pthread_mutex_unlock(&client.lock);
+    return false;
 }

@@ -1,4 +1,4 @@
-/* libcurl: everything that is HTTP but not the data path (sync, later send-request, JWKS,
+/* libcurl: everything that is HTTP but not the data path (sync, send-request, later JWKS,
  * telemetry). One thread with the multi interface; callers wait: a fiber sleeps, a plain thread
  * blocks. The only file that includes curl. */
 #ifndef PLATFORM_HTTP_CLIENT_H
@@ -60,6 +60,7 @@ struct http_client_result {
     enum http_client_failure failure;
     char message[256];           /* when failed */
     int status;
+    struct slice reason;         /* as it came; may be empty */
     struct http_fields fields;   /* of the final answer, in the arena */
     struct slice body;
     uint64_t body_bytes;         /* received, sink included */
@@ -71,5 +72,11 @@ struct http_client_result {
  * Accept-Encoding: identity, no Accept, no Content-Type. */
 bool http_client_perform(const struct http_client_request *request, struct arena *a,
                          struct http_client_result *result);
+
+/* Requests under way that nobody waits for. */
+#define HTTP_CLIENT_POSTS_MAX 256u
+/* The same without waiting: all of the request is copied, the answer and failures are dropped; no sink, head or stop. False:
+ * HTTP_CLIENT_POSTS_MAX are under way, the client does not run, or no memory. Any thread or fiber. */
+bool http_client_post(const struct http_client_request *request) WARN_UNUSED;
 
 #endif

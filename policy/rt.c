@@ -227,6 +227,18 @@ struct rt_message *rt_new_response(struct rt *rt)
     return m;
 }
 
+struct rt_message *rt_new_request(struct rt *rt)
+{
+    struct rt_message *m = rt_new_response(rt);
+
+    if (m) {
+        m->is_response = false;
+        m->status = 0;
+        m->method = SLICE("GET");
+    }
+    return m;
+}
+
 bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out)
 {
     struct rt_fault fault = { 0 };

@@ -138,6 +138,13 @@ struct rt_forward {
     bool buffer_response;
 };
 
+/* A request of its own (send-request), as evaluated. */
+struct rt_send {
+    const struct rt_message *message; /* method, fields, body (none or SLICE); its url is not used */
+    struct slice url;                 /* absolute, http or https */
+    uint64_t timeout_ms;              /* for all of the exchange */
+};
+
 /* Outcome of a rate counter. */
 struct rt_rate {
     bool allowed;
@@ -169,6 +176,11 @@ struct rt_host {
     /* Send rt->request and fill rt->response, body STREAM or NONE. Waits. On failure rt_fail() and
      * VERDICT_FAIL. */
     enum verdict (*forward)(struct rt *rt, const struct rt_forward *options);
+    /* Perform an exchange of its own and fill *response (rt_new_response), its body NONE or SLICE. Waits. On failure fills
+     * *fault. */
+    bool (*send)(struct rt *rt, const struct rt_send *s, struct rt_message *response, struct rt_fault *fault);
+    /* The same without waiting or an answer. False: too many are under way. */
+    bool (*send_one_way)(struct rt *rt, const struct rt_send *s);
     /* Make the body of m whole (m->body.state STREAM -> SLICE, or NONE when it is empty). Waits. On failure
      * fills *fault. */
     bool (*body_read)(struct rt *rt, struct rt_message *m, struct rt_fault *fault);
@@ -333,6 +345,8 @@ struct rt_message *rt_message(struct rt *rt, enum comp_target on);
 void rt_need_response(struct rt *rt);
 /* A response of its own with nothing in it, not yet rt->response. NULL when the arena is full. */
 struct rt_message *rt_new_response(struct rt *rt);
+/* A request of its own: GET with nothing in it (send-request). NULL when the arena is full. */
+struct rt_message *rt_new_request(struct rt *rt);
 /* Whole body of m; p == NULL when it has none. Waits. False: failed. */
 bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out) WARN_UNUSED;
 /* Replace it; Content-Length in the fields follows. data must live as long as the request. */
@@ -380,5 +394,6 @@ void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level lev
 /* ---- what several policies share ---- */
 #include "policy/convert.h"
 #include "policy/limit.h"
+#include "policy/send.h"
 
 #endif

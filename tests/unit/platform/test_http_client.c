@@ -65,6 +65,8 @@ static const char server_text[] =
     "                for i in range(40): self.wfile.write(b'x'); self.wfile.flush(); "
     "time.sleep(0.25)\n"
     "            except OSError: pass\n"
+    "        elif path == '/reason': self.send_response_only(299, 'As It Likes'); self.send_header('Content-Length', '0'); "
+    "self.end_headers()\n"
     "        elif path == '/redirect': self.answer(302, b'go', [('Location', '/hello')])\n"
     "        elif path == '/loop': self.answer(302, b'go', [('Location', '/loop')])\n"
     "        elif path == '/garbage': self.wfile.write(b'this is no HTTP\\r\\n\\r\\n'); "
@@ -230,6 +232,17 @@ static void an_answer_comes_whole(void **state)
     assert_true(slice_eq(http_fields_get(&r.fields, SLICE("etag")), SLICE("\"1\"")));
     assert_non_null(http_fields_find(&r.fields, SLICE("x-empty")));
     assert_int_equal(http_fields_remove(&r.fields, SLICE("X-Two")), 2);
+}
+
+static void a_reason_comes_as_sent(void **state)
+{
+    (void)state;
+    const struct http_client_request q = { .url = PLAIN("/reason") };
+    struct http_client_result r;
+
+    assert_true(ask(&q, &r));
+    assert_int_equal(r.status, 299);
+    assert_true(slice_eq(r.reason, SLICE("As It Likes")));
 }
 
 static void any_status_is_an_answer(void **state)
@@ -662,6 +675,23 @@ static void *ask_slow(void *arg)
     return NULL;
 }
 
+/* Nobody waits for them, so that their number is bounded; what is under way ends with the client. */
+static void posts_are_bounded(void **state)
+{
+    (void)state;
+    const struct http_client_request q = { .url = PLAIN("/slow"), .method = SLICE("GET") };
+    struct err err;
+    unsigned posted = 0;
+
+    while (posted <= HTTP_CLIENT_POSTS_MAX && http_client_post(&q))
+        posted++;
+    assert_int_equal(posted, HTTP_CLIENT_POSTS_MAX);
+    http_client_stop();
+    assert_false(http_client_post(&q));
+    assert_true(http_client_start(trust, &err));
+    assert_true(http_client_post(&q));
+}
+
 /* Last: the client is started anew. */
 static void stopping_ends_what_runs(void **state)
 {
@@ -691,6 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_whole),
         cmocka_unit_test(any_status_is_an_answer),
+        cmocka_unit_test(a_reason_comes_as_sent),
         cmocka_unit_test(a_chunked_body_and_its_trailers),
         cmocka_unit_test(the_head_comes_before_the_body),
         cmocka_unit_test(a_range_goes_to_a_sink),
@@ -708,6 +739,7 @@ int main(void)
         cmocka_unit_test(threads_ask_side_by_side),
         cmocka_unit_test(fibers_wait_and_their_carrier_goes_on),
         cmocka_unit_test(a_cancelled_fiber_ends_its_transfer),
+        cmocka_unit_test(posts_are_bounded),
         cmocka_unit_test(stopping_ends_what_runs),
     };
     signal(SIGPIPE, SIG_IGN);

@@ -59,6 +59,33 @@ static enum verdict host_forward(struct rt *rt, const struct rt_forward *options
     return VERDICT_NEXT;
 }
 
+static bool host_send(struct rt *rt, const struct rt_send *s, struct rt_message *response, struct rt_fault *fault)
+{
+    const struct rt_message *m = s->message;
+
+    rig.calls++;
+    rig.call_timeout_ms = s->timeout_ms;
+    snprintf(rig.call, sizeof rig.call, "%.*s %.*s [%s] %.*s", SLICE_ARG(m->method), SLICE_ARG(s->url),
+             rig_field(&m->fields, "X-A") ? rig_field(&m->fields, "X-A") : "",
+             SLICE_ARG(m->body.state == RT_BODY_SLICE ? m->body.data : SLICE("-")));
+    if (rig.call_status == 0) {
+        *fault = (struct rt_fault){ .status = 500, .internal = true, .reason = "Timeout", .message = SLICE("too late") };
+        return false;
+    }
+    response->status = rig.call_status;
+    response->reason = SLICE("As It Came");
+    response->body = (struct rt_body){ RT_BODY_SLICE, SLICE("{\"a\":[1,2]}") };
+    return rt && http_fields_add(&response->fields, SLICE("X-B"), SLICE("b"));
+}
+
+static bool host_send_one_way(struct rt *rt, const struct rt_send *s)
+{
+    struct rt_message dropped = { .fields = { .arena = rt->arena } };
+    struct rt_fault fault;
+
+    return host_send(rt, s, &dropped, &fault);
+}
+
 static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault)
 {
     (void)rt;
@@ -227,6 +254,8 @@ static void host_trace(struct rt *rt, const struct rt_trace *t)
 
 static const struct rt_host rig_host = {
     .forward = host_forward,
+    .send = host_send,
+    .send_one_way = host_send_one_way,
     .body_read = host_body_read,
     .backend = host_backend,
     .backend_url = host_backend_url,

@@ -53,6 +53,12 @@ struct rig {
     char sent_url[512], sent_method[32], sent_body[1024];
     bool body_fails;
 
+    /* the scripted service of send-request */
+    int call_status;           /* 0: the call fails with Timeout */
+    unsigned calls;
+    char call[1024];           /* the last one: "METHOD URL [X-A] BODY" */
+    uint64_t call_timeout_ms;
+
     /* time, counters, trace */
     uint64_t now_ns, wall_ns;
     uint64_t slept_ms[16];
