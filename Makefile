@@ -177,7 +177,7 @@ build/replay/% : build/obj/asan/tests/fuzz/%.c.o build/obj/asan/tests/tools/repl
 programs   = $(patsubst $(2)/%.c,$(1)/%,$(3))
 units     := $(call programs,build/unit,tests/unit,$(unit_tests))
 replays   := $(call programs,build/replay,tests/fuzz,$(fuzzers))
-scenarios := $(wildcard tests/scenario/*.sh tests/scenario/*.vtc)
+scenarios := $(wildcard tests/scenario/*.sh tests/scenario/*.py tests/scenario/*.vtc)
 offline   := $(wildcard tests/offline/*.sh tests/offline/*.py)
 # Under sanitizers QUICK=1 leaves the scenarios at the one that starts, proxies and stops.
 smoke     := $(wildcard tests/scenario/smoke*)

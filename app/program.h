@@ -63,7 +63,6 @@ struct api {
     struct pipelines pipelines;     /* for requests that match no operation */
     const struct policy_document *document;
     uint32_t metrics_id;
-    struct slice realm_path;        /* of WWW-Authenticate */
     _Atomic uint64_t scheme_logged; /* when a call by the wrong scheme was last logged, seconds of the monotonic clock */
 };
 

@@ -135,31 +135,38 @@ static bool read_versioning(struct builder *b, const struct part *p, struct vers
     return true;
 }
 
-/* The path that clients use: with Segment the version follows, unless the path ends in it already (reference/artifacts.md 2). */
-static struct slice public_path(struct builder *b, const struct api *api, const struct versioning *v)
+/* The path that clients use: with Segment the version follows, unless the path ends in it already (reference/artifacts.md 2).
+ * *common: what the versions have in common. */
+static struct slice public_path(struct builder *b, const struct api *api, const struct versioning *v, struct slice *common)
 {
-    struct slice path = name_trim_slashes(api->fact.path);
+    struct slice path = name_trim_slashes(api->fact.path), version = api->fact.version;
 
-    if (!v->segment || !api->fact.version.n || slice_eq_icase(name_last_segment(path), api->fact.version))
+    *common = path;
+    if (!v->segment || !version.n)
         return path;
-    if (!path.n)
-        return api->fact.version;
-    return arena_printf(b->arena, "%.*s/%.*s", SLICE_ARG(path), SLICE_ARG(api->fact.version));
+    if (slice_eq_icase(name_last_segment(path), version)) {
+        *common = name_trim_slashes(slice_first(path, path.n - version.n));
+        return path;
+    }
+    return path.n ? arena_printf(b->arena, "%.*s/%.*s", SLICE_ARG(path), SLICE_ARG(version)) : version;
 }
 
 static bool place_api(struct builder *b, const struct part *p, struct api *api)
 {
     struct versioning v;
+    struct slice common;
     uint64_t revision = 1;
 
     if (!read_versioning(b, p, &v))
         return false;
     if (!slice_to_u64(api->fact.revision, UINT32_MAX, &revision))
         return err_set(b->err, "api %.*s: apiRevision: \"%.*s\": give a number", SLICE_ARG(p->id), SLICE_ARG(api->fact.revision));
-    api->public_path = public_path(b, api, &v);
+    api->public_path = public_path(b, api, &v, &common);
     struct slice version = v.segment ? SLICE("") : api->fact.version;
     if (v.scheme == VERSION_NONE)
         version = SLICE("");
+    if (common.n && !api_paths_claim(&b->program->paths, common, b->err))
+        return false;
     return api_paths_add(&b->program->paths, api->public_path, v.scheme, v.parameter, version, (uint32_t)revision,
                          api->fact.is_current, api, p->id, b->err);
 }
@@ -213,6 +220,15 @@ static bool read_query_names(struct builder *b, struct fact_operation *op)
     return true;
 }
 
+static struct slice upper_case(struct builder *b, struct slice method)
+{
+    char *to = arena_alloc_raw(b->arena, method.n);
+
+    for (size_t i = 0; to && i < method.n; i++)
+        to[i] = ascii_upper(method.p[i]);
+    return slice_of(to, to ? method.n : 0);
+}
+
 static bool make_operation(struct builder *b, const struct part *p)
 {
     struct api *api = map_get(&b->program->apis, part_text(p, "apiId"));
@@ -225,7 +241,8 @@ static bool make_operation(struct builder *b, const struct part *p)
         return err_set(b->err, "out of memory");
     op->api = api;
     op->fact = (struct fact_operation){ .id = id, .name = text_or(part_text(p, "displayName"), id),
-                                        .method = part_text(p, "method"), .url_template = part_text(p, "urlTemplate") };
+                                        .method = upper_case(b, part_text(p, "method")),
+                                        .url_template = part_text(p, "urlTemplate") };
     op->metrics_id = metrics_operation_id(api->root_id, id);
     b->program->n_operations++;
     if (!route_table_add(&api->routes, op->fact.method, op->fact.url_template, op, b->err))

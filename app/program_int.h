@@ -31,7 +31,6 @@ struct builder {
     struct part *parts[PART_KINDS], **ends[PART_KINDS];
     struct policy_compiler *compiler;
     struct map documents;          /* scope -> struct policy_document */
-    struct map operations_seen;
 };
 
 struct slice part_text(const struct part *p, const char *name);

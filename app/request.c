@@ -8,6 +8,7 @@
 #include "app/metrics.h"
 #include "app/request_int.h"
 #include "app/request_log.h"
+#include "app/url.h"
 #include "platform/crypto.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
@@ -72,7 +73,7 @@ static void answer_probe(struct conn *c)
     struct slice query = conn_head(c)->query;
     struct slice body = SLICE("{ \"status\": \"ok\" }");
 
-    if (query_get(query, SLICE("live")).p)
+    if (url_query_get(query, SLICE("live")).p)
         why = NULL;
     if (why)
         body = arena_printf(conn_arena(c), "{ \"status\": \"unavailable\", \"reason\": \"%s\" }", why);
@@ -103,7 +104,7 @@ void request_refuse(struct conn *c, int status, const char *why, void *arg)
 
 /* ---- setting up ---- */
 
-static bool set_up(struct request *r)
+static void set_up(struct request *r)
 {
     struct rt *rt = &r->rt;
     const struct http_head *head = r->head;
@@ -111,7 +112,8 @@ static bool set_up(struct request *r)
     rt_init(rt, r->arena, &request_host, r);
     rt->request.present = true;
     rt->request.method = head->method;
-    rt->request.url.path = head->path;
+    r->path = url_without_dots(r->arena, head->path);
+    rt->request.url.path = r->path;
     rt->request.url.query = slice_skip(head->query, 1);
     if (head->framing == HTTP_BODY_CHUNKED || (head->framing == HTTP_BODY_LENGTH && head->length))
         rt->request.body.state = RT_BODY_STREAM;
@@ -122,7 +124,23 @@ static bool set_up(struct request *r)
     rt->timestamp_ns = conn_started_wall(r->conn);
     rt->expression_steps = gateway.expression_steps;
     rt->deployment = &r->program->deployment;
-    return http_fields_own(&rt->request.fields, r->arena, &head->fields) && forward_strip_fields(&rt->request.fields);
+}
+
+/* The client's fields, as policies see them. False: the answer is made. */
+static bool take_fields(struct request *r)
+{
+    static const struct rt_fault too_many = { .status = 400, .reason = "BadRequest", .text = SLICE_INIT("Bad Request"),
+                                              .message = SLICE_INIT("Connection names too many fields.") };
+    struct http_fields *fields = &r->rt.request.fields;
+
+    if (!http_fields_own(fields, r->arena, &r->head->fields) || !r->path.p) {
+        rt_fail_memory(&r->rt);
+        return false;
+    }
+    if (forward_strip_fields(fields))
+        return true;
+    rt_fail_fault(&r->rt, "gateway", &too_many);
+    return false;
 }
 
 /* ---- answering ---- */
@@ -263,7 +281,7 @@ static void log_request(struct request *r)
         .tls = conn_is_tls(r->conn), .backend_called = r->forwarded, .backend_method = r->backend_method,
         .backend_url = r->backend_url, .backend_status = r->backend_status, .has_error = rt->error.present,
         .error_source = rt->error.source, .error_reason = rt->error.reason, .error_message = rt->error.message,
-        .error_section = rt->error.section,
+        .error_section = rt->error.section, .not_found = slice_from(r->not_found),
     };
 
     metrics_request(r->metrics_id, r->head->method, e.status, e.total_ns, r->forwarded ? e.backend_ns + 1 : 0);
@@ -272,11 +290,8 @@ static void log_request(struct request *r)
 
 static void run(struct request *r)
 {
-    if (!set_up(r)) {
-        rt_fail_memory(&r->rt);
-        return;
-    }
-    if (request_resolve(r) && request_authorize(r))
+    set_up(r);
+    if (take_fields(r) && request_resolve(r) && request_authorize(r))
         policy_run(&r->rt);
 }
 

@@ -31,7 +31,9 @@ struct request {
     const struct operation *operation;
     const struct product *product;
     const struct subscription *subscription;
-    struct slice rest; /* path behind the API's part */
+    struct slice path; /* the client's, without dot segments */
+    struct slice rest; /* of path behind the API's part */
+    const char *not_found; /* why a 404, for the log; NULL: it is none of ours */
 
     struct forward forward;
     bool forwarded;    /* forward holds an exchange or its remains */

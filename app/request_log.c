@@ -77,6 +77,7 @@ static void put_error(struct line *l, const struct request_log *e)
     put_text(l, "errorReason", e->error_reason);
     put_text(l, "errorMessage", e->error_message);
     put_text(l, "errorSection", e->error_section);
+    put_text(l, "errorDetail", e->not_found);
 }
 
 static void put_fields(struct line *l, const struct request_log *e)

@@ -22,6 +22,7 @@ struct request_log {
     int backend_status;
     bool has_error;
     struct slice error_source, error_reason, error_message, error_section;
+    struct slice not_found; /* why nothing matched */
 };
 
 /* Write the line; arena holds the text while it is handed to the log. Nothing when the log is off. */

@@ -5,8 +5,10 @@
 
 #include "app/gateway.h"
 #include "app/key_cache.h"
+#include "app/url.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
+#include "policy/uri.h"
 
 /* How often the wrong scheme is logged per API. */
 #define SCHEME_LOG_EVERY_S 60u
@@ -89,13 +91,15 @@ static void set_original(struct request *r, bool tls)
         url->host = slice_first(authority, (size_t)colon);
         url->port = (unsigned)number;
     }
-    url->path = r->head->path;
+    url->path = r->path;
     url->query = slice_skip(r->head->query, 1);
 }
 
+/* LastError.Section is "backend", as in the logs of the original. */
 static void refuse_not_found(struct request *r, const char *why)
 {
-    log_event(LOG_DEBUG, "NoMatch", "%.*s %.*s: %s", SLICE_ARG(r->head->method), SLICE_ARG(r->head->path), why);
+    r->not_found = why;
+    r->rt.section = SECTION_BACKEND;
     r->rt.pipeline = r->api ? program_pipeline(&r->api->pipelines, NULL) : r->program->global;
     policy_run_refused(&r->rt, "configuration", &not_found);
 }
@@ -106,7 +110,7 @@ static bool find_api(struct request *r, const char **why)
     bool tls = request_is_tls(r);
 
     set_original(r, tls);
-    if (!api_paths_match(&r->program->paths, r->head->path, r->head->query, header_of, &r->head->fields, &m)) {
+    if (!api_paths_match(&r->program->paths, r->path, r->head->query, header_of, &r->head->fields, &m)) {
         *why = m.missing;
         return false;
     }
@@ -118,10 +122,7 @@ static bool find_api(struct request *r, const char **why)
     r->api = m.api;
     r->rt.api = &m.api->fact;
     r->metrics_id = m.api->metrics_id;
-    r->rest = slice_skip(r->head->path, m.consumed);
-    r->rt.request.url.backend = m.api->fact.backend;
-    r->rt.request.url.path = r->rest.n ? r->rest : SLICE("/");
-    r->rt.request.url.query = slice_skip(r->head->query, 1);
+    r->rest = slice_skip(r->path, m.consumed);
     return true;
 }
 
@@ -133,27 +134,30 @@ static bool set_parameters(struct request *r, const struct route_match *m)
         return false;
     for (unsigned i = 0; i < m->n_parameters; i++) {
         const struct route_parameter *p = &m->parameters[i];
-        list[i] = (struct rt_parameter){ p->name, url_decode(r->arena, p->raw, p->query), p->raw, p->query };
+        struct slice value = p->query ? uri_unescape(r->arena, p->raw) : url_decode(r->arena, p->raw);
+        list[i] = (struct rt_parameter){ p->name, value, p->raw, p->query };
     }
     r->rt.parameters = list;
     r->rt.n_parameters = m->n_parameters;
     return true;
 }
 
-/* A CORS preflight asks for the operation that the real request would call. */
-static struct slice wanted_method(const struct request *r, bool *preflight)
+/* A CORS preflight asks for the operation that the real request would call: its method; empty: this is none. */
+static struct slice preflight_method(const struct request *r)
 {
-    struct slice asked = http_fields_get(&r->head->fields, SLICE("Access-Control-Request-Method"));
-
-    *preflight = slice_eq(r->head->method, SLICE("OPTIONS")) && asked.n && http_fields_find(&r->head->fields, SLICE("Origin"));
-    return *preflight ? asked : r->head->method;
+    if (!slice_eq(r->head->method, SLICE("OPTIONS")) || !http_fields_find(&r->head->fields, SLICE("Origin")))
+        return SLICE_NONE;
+    return http_fields_get(&r->head->fields, SLICE("Access-Control-Request-Method"));
 }
 
+/* From here on context.Request.Url is the backend's. */
 static void take_operation(struct request *r, const struct operation *op)
 {
     r->operation = op;
     r->rt.operation = &op->fact;
     r->metrics_id = op->metrics_id;
+    r->rt.request.url.backend = r->api->fact.backend;
+    r->rt.request.url.path = r->rest.n ? r->rest : SLICE("/");
 }
 
 /* True when the request was a preflight that cors policies answered. */
@@ -176,16 +180,17 @@ bool request_resolve(struct request *r)
 {
     struct route_match m;
     const char *why = "";
-    bool preflight;
-    struct slice method = wanted_method(r, &preflight);
+    struct slice asked = preflight_method(r);
 
     if (!find_api(r, &why)) {
         refuse_not_found(r, why);
         return false;
     }
-    if (preflight && answer_preflight(r, method))
+    bool found = route_table_match(&r->api->routes, r->head->method, r->rest, r->head->query, &m);
+    bool own = found && slice_eq(m.operation->fact.method, SLICE("OPTIONS")); /* answers for itself (policies.md 5) */
+    if (asked.n && !own && answer_preflight(r, asked))
         return false;
-    if (!route_table_match(&r->api->routes, r->head->method, r->rest, r->head->query, &m)) {
+    if (!found) {
         refuse_not_found(r, "the API has no such operation");
         return false;
     }
@@ -205,7 +210,7 @@ static struct slice presented_key(struct request *r)
 
     if (field)
         return field->value;
-    return url_decode(r->arena, query_get(r->head->query, r->api->fact.key_query), true);
+    return uri_unescape(r->arena, url_query_get(r->head->query, r->api->fact.key_query));
 }
 
 static bool key_opens(const struct subscription *s, const struct api *api)

@@ -1,9 +1,18 @@
 /* Routing. Priorities of reference/gateway.md 2.2: literal segment, then segment with literal parts, then {parameter}, then *;
- * an exact method before "*"; more query parameters before fewer. A branch that ends without the method is left again. */
+ * an exact method before "*"; more query parameters before fewer. A branch that ends without the method is left again.
+ *
+ * Invariants
+ * 1. Paths are split on "/" as written; "%2F" is no separator.
+ * 2. What an escape stands for counts, not how it is written: "/%61dmin" is "/admin", so that nobody gets past the policies of
+ *    an operation to the one that takes the rest. Parameters are given as written.
+ * 3. Slashes at the end of a path change neither API nor operation. */
 #include "app/router.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "app/url.h"
+#include "policy/uri.h"
 
 /* One operation that ends at a node. */
 struct terminal {
@@ -22,7 +31,7 @@ struct query_rule {
     struct query_rule *next;
 };
 
-/* "v{a}-{b}": literals and parameters in turn; literal[i] stands before parameter i, the last one behind. */
+/* Texts of templates and paths are kept decoded. "v{a}-{b}": literals and parameters in turn; literal[i] stands before parameter i, the last one behind. */
 struct segment_pattern {
     struct slice literals[ROUTE_PARTS_MAX];
     unsigned n_parameters;
@@ -67,6 +76,14 @@ static bool wrong(struct builder *b, const char *why)
     return err_set(b->err, "urlTemplate \"%.*s\": %s", SLICE_ARG(b->template), why);
 }
 
+static bool spell(struct builder *b, struct slice *text)
+{
+    *text = url_spelled(b->table->arena, *text);
+    if (text->p && text->n <= ROUTE_TEXT_MAX)
+        return true;
+    return wrong(b, text->p ? "a text of more than 1000 bytes" : "too large");
+}
+
 static bool name_parameter(struct builder *b, struct slice name)
 {
     struct terminal *end = b->end;
@@ -91,6 +108,8 @@ static bool parse_segment(struct builder *b, struct slice segment, struct segmen
         struct slice literal = open < 0 ? segment : slice_first(segment, (size_t)open);
         if (slice_find_byte(literal, '}') >= 0)
             return wrong(b, "a } without its {");
+        if (!spell(b, &literal))
+            return false;
         pattern->literals[pattern->n_parameters] = literal;
         if (open < 0)
             return true;
@@ -165,8 +184,8 @@ static struct route_node *child_for(struct builder *b, struct route_node *node, 
     }
     if (pattern.n_parameters)
         return pattern_child(b, node, &pattern);
-    struct route_node *child = map_get(&node->literals, segment);
-    if (!child && (child = new_node(a)) && !map_put(&node->literals, segment, child))
+    struct route_node *child = map_get(&node->literals, pattern.literals[0]);
+    if (!child && (child = new_node(a)) && !map_put(&node->literals, pattern.literals[0], child))
         return NULL;
     return child;
 }
@@ -190,12 +209,12 @@ static bool parse_query(struct builder *b, struct slice query)
         if (!rule)
             return wrong(b, "too large");
         ptrdiff_t eq = slice_find_byte(part, '=');
-        rule->name = eq < 0 ? part : slice_first(part, (size_t)eq);
+        rule->name = uri_unescape(b->table->arena, eq < 0 ? part : slice_first(part, (size_t)eq));
         struct slice value = eq < 0 ? SLICE_NONE : slice_skip(part, (size_t)eq + 1);
         if (value.n > 2 && value.p[0] == '{' && value.p[value.n - 1] == '}')
             rule->parameter = slice_sub(value, 1, value.n - 1);
         else
-            rule->literal = value;
+            rule->literal = uri_unescape(b->table->arena, value);
         if (rule->parameter.n && ++b->end->n_rules + b->end->n_parameters > ROUTE_PARAMETERS_MAX)
             return wrong(b, "more than 32 parameters");
         *last = rule;
@@ -247,6 +266,20 @@ static bool add_path(struct builder *b, struct slice path)
     return true;
 }
 
+/* Also across path and query. */
+static bool has_twins(const struct terminal *end)
+{
+    for (const struct query_rule *r = end->rules; r; r = r->next) {
+        for (unsigned i = 0; i < end->n_parameters; i++)
+            if (r->parameter.n && slice_eq_icase(r->parameter, end->parameters[i]))
+                return true;
+        for (const struct query_rule *other = r->next; other; other = other->next)
+            if (r->parameter.n && slice_eq_icase(r->parameter, other->parameter))
+                return true;
+    }
+    return false;
+}
+
 bool route_table_add(struct route_table *t, struct slice method, struct slice url_template, const struct operation *operation,
                      struct err *err)
 {
@@ -260,7 +293,8 @@ bool route_table_add(struct route_table *t, struct slice method, struct slice ur
     b.end->operation = operation;
     if (query >= 0 && !parse_query(&b, slice_skip(url_template, (size_t)query + 1)))
         return false;
-    return add_path(&b, query < 0 ? url_template : slice_first(url_template, (size_t)query));
+    return add_path(&b, query < 0 ? url_template : slice_first(url_template, (size_t)query)) &&
+           (!has_twins(b.end) || wrong(&b, "a parameter stands twice"));
 }
 
 /* ---- matching ---- */
@@ -275,8 +309,8 @@ struct walk {
 static bool rules_hold(const struct terminal *end, struct slice query)
 {
     for (const struct query_rule *r = end->rules; r; r = r->next) {
-        struct slice value = query_get(query, r->name);
-        if (!value.p || (r->literal.n && !slice_eq(value, r->literal)))
+        struct slice value = url_query_get(query, r->name);
+        if (!value.p || (r->literal.n && !url_value_is(value, r->literal)))
             return false;
     }
     return true;
@@ -322,38 +356,63 @@ static bool take_best(struct walk *w, const struct terminal *ends)
         m->parameters[m->n_parameters++] = (struct route_parameter){ best->parameters[i], w->values[i], false };
     for (const struct query_rule *r = best->rules; r; r = r->next)
         if (r->parameter.n)
-            m->parameters[m->n_parameters++] = (struct route_parameter){ r->parameter, query_get(w->query, r->name), true };
+            m->parameters[m->n_parameters++] = (struct route_parameter){ r->parameter, url_query_get(w->query, r->name), true };
     return true;
 }
 
-/* First occurrence of needle in s, ASCII case ignored. */
-static ptrdiff_t find_icase(struct slice s, struct slice needle)
+/* Where literal begins in segment, behind one character at least, and where what follows it does. at_end: it must end the
+ * segment. */
+static bool find_literal(struct slice segment, struct slice literal, bool at_end, size_t *at, size_t *behind)
 {
-    for (size_t i = 0; i + needle.n <= s.n; i++)
-        if (slice_starts_icase(slice_skip(s, i), needle))
-            return (ptrdiff_t)i;
-    return -1;
+    for (size_t i = 0; i < segment.n;) {
+        uri_next(segment, &i, false);
+        size_t n = url_spells(slice_skip(segment, i), literal);
+        if (n == URL_OTHER || (at_end && i + n != segment.n))
+            continue;
+        *at = i;
+        *behind = i + n;
+        return true;
+    }
+    return false;
 }
 
+/* The leftmost place for each literal leaves the most for those behind it: if there is a match this finds one. */
 static bool match_pattern(struct walk *w, const struct segment_pattern *p, struct slice segment)
 {
     unsigned first = w->n_values;
+    size_t at, behind = url_spells(segment, p->literals[0]);
 
-    if (!slice_starts_icase(segment, p->literals[0]))
+    if (behind == URL_OTHER)
         return false;
-    segment = slice_skip(segment, p->literals[0].n);
+    segment = slice_skip(segment, behind);
     for (unsigned i = 1; i <= p->n_parameters; i++) {
-        struct slice literal = p->literals[i];
-        bool last = i == p->n_parameters;
-        ptrdiff_t at = !last ? find_icase(slice_skip(segment, 1), literal) + 1 : (ptrdiff_t)(segment.n - literal.n);
-        bool fits = last ? segment.n > literal.n && slice_eq_icase(slice_skip(segment, (size_t)at), literal) : at > 0;
-        if (!fits || w->n_values == ROUTE_PARAMETERS_MAX) {
+        if (w->n_values == ROUTE_PARAMETERS_MAX ||
+            !find_literal(segment, p->literals[i], i == p->n_parameters, &at, &behind)) {
             w->n_values = first;
             return false;
         }
-        w->values[w->n_values++] = slice_first(segment, (size_t)at);
-        segment = slice_skip(segment, (size_t)at + literal.n);
+        w->values[w->n_values++] = slice_first(segment, at);
+        segment = slice_skip(segment, behind);
     }
+    return true;
+}
+
+/* The value of the key that an encoded text spells. */
+static void *get_spelled(const struct map *m, struct slice text)
+{
+    char spelled[ROUTE_TEXT_MAX];
+    size_t n;
+
+    if (LIKELY(slice_find_byte(text, '%') < 0))
+        return map_get(m, text);
+    return url_spell(text, spelled, sizeof spelled, &n) ? map_get(m, slice_of(spelled, n)) : NULL;
+}
+
+static bool is_only_slashes(struct slice path)
+{
+    for (size_t i = 0; i < path.n; i++)
+        if (path.p[i] != '/')
+            return false;
     return true;
 }
 
@@ -386,9 +445,11 @@ static bool descend(struct walk *w, const struct route_node *node, struct slice 
 
     if (depth > ROUTE_SEGMENTS_MAX)
         return false;
+    if (is_only_slashes(path) && take_best(w, node->ends))
+        return true;
     if (!slice_cut(&rest, '/', &segment))
-        return take_best(w, node->ends) || try_wildcard(w, node, SLICE(""));
-    if (try_child(w, map_get(&node->literals, segment), rest, values, depth))
+        return try_wildcard(w, node, SLICE(""));
+    if (try_child(w, get_spelled(&node->literals, segment), rest, values, depth))
         return true;
     for (const struct segment_pattern *p = node->patterns; p; p = p->next)
         if (match_pattern(w, p, segment) && try_child(w, p->node, rest, values, depth))
@@ -411,13 +472,7 @@ bool route_table_match(const struct route_table *t, struct slice method, struct 
     match->n_parameters = 0;
     if (!t->root)
         return false;
-    if (descend(&w, t->root, path.n ? path : SLICE_NONE, 0))
-        return true;
-    struct slice bare = without_end_slash(path);
-    if (bare.n == path.n)
-        return false;
-    w.n_values = 0;
-    return descend(&w, t->root, bare.n ? bare : SLICE_NONE, 0);
+    return descend(&w, t->root, path.n ? path : SLICE_NONE, 0);
 }
 
 /* ---- API paths ---- */
@@ -445,6 +500,35 @@ static unsigned segment_count(struct slice path)
     return n;
 }
 
+/* A revision of the API with path "" takes a segment, too. */
+static void note_depth(struct api_paths *p, struct slice path)
+{
+    unsigned depth = path.n ? segment_count(path) : 1;
+
+    if (depth > p->deepest)
+        p->deepest = depth;
+}
+
+static struct api_group *group_at(struct api_paths *p, struct slice path, struct err *err)
+{
+    struct api_group *g = map_get(&p->groups, path);
+
+    if (g)
+        return g;
+    g = arena_new(p->arena, struct api_group);
+    if (!path.p || !g || !map_put(&p->groups, path, g)) {
+        err_set(err, "too many APIs");
+        return NULL;
+    }
+    note_depth(p, path);
+    return g;
+}
+
+bool api_paths_claim(struct api_paths *p, struct slice path, struct err *err)
+{
+    return group_at(p, url_spelled(p->arena, trim_slashes(path)), err) != NULL;
+}
+
 static struct api_version *find_version(const struct api_group *g, struct slice version)
 {
     for (struct api_version *v = g->versions; v; v = v->next)
@@ -453,17 +537,25 @@ static struct api_version *find_version(const struct api_group *g, struct slice 
     return NULL;
 }
 
+static struct api_version *find_encoded_version(const struct api_group *g, struct slice encoded)
+{
+    for (struct api_version *v = g->versions; v; v = v->next)
+        if (uri_name_is(encoded, v->version))
+            return v;
+    return NULL;
+}
+
 bool api_paths_add(struct api_paths *p, struct slice path, enum version_scheme scheme, struct slice parameter, struct slice version,
                    uint32_t revision, bool current, const struct api *api, struct slice api_id, struct err *err)
 {
-    path = trim_slashes(path);
-    struct api_group *g = map_get(&p->groups, path);
+    path = url_spelled(p->arena, trim_slashes(path));
     struct api_revision *r = arena_new(p->arena, struct api_revision);
+    struct api_group *g = group_at(p, path, err);
 
-    if (!g && (!(g = arena_new(p->arena, struct api_group)) || !map_put(&p->groups, path, g)))
-        return err_set(err, "too many APIs");
-    if (segment_count(path) > p->deepest)
-        p->deepest = segment_count(path);
+    if (!g)
+        return false;
+    if (path.n > ROUTE_TEXT_MAX)
+        return err_set(err, "api %.*s: path: more than %u bytes", SLICE_ARG(api_id), ROUTE_TEXT_MAX);
     if (scheme != VERSION_NONE) {
         g->scheme = scheme;
         g->parameter = parameter;
@@ -496,15 +588,11 @@ static const struct api_revision *find_revision(const struct api_version *v, boo
 static bool match_group(const struct api_group *g, struct slice query, struct slice (*header)(const void *, struct slice),
                         const void *arg, bool revision_asked, uint64_t revision, struct api_match *match)
 {
-    struct slice version = SLICE("");
-
-    if (g->scheme == VERSION_QUERY)
-        version = query_get(query, g->parameter);
-    else if (g->scheme == VERSION_HEADER)
-        version = header(arg, g->parameter);
-    const struct api_version *v = find_version(g, version);
+    const struct api_version *v = g->scheme == VERSION_QUERY    ? find_encoded_version(g, url_query_get(query, g->parameter))
+                                  : g->scheme == VERSION_HEADER ? find_version(g, header(arg, g->parameter))
+                                                                : find_version(g, SLICE(""));
     const struct api_revision *r = v ? find_revision(v, revision_asked, revision) : NULL;
-    match->missing = !v ? "no such version" : "no such revision";
+    match->missing = !v ? "the API has no such version" : "the API has no such revision";
     match->api = r ? r->api : NULL;
     return r != NULL;
 }
@@ -512,9 +600,10 @@ static bool match_group(const struct api_group *g, struct slice query, struct sl
 /* Cut ";rev=N" off the end of a path prefix. */
 static bool cut_revision(struct slice *prefix, uint64_t *revision)
 {
-    ptrdiff_t at = slice_find(*prefix, SLICE(";rev="));
+    ptrdiff_t at = slice_rfind_byte(*prefix, ';');
 
-    if (at < 0 || !slice_to_u64(slice_skip(*prefix, (size_t)at + 5), UINT32_MAX, revision))
+    if (at < 0 || !slice_starts_icase(slice_skip(*prefix, (size_t)at), SLICE(";rev=")) ||
+        !slice_to_u64(slice_skip(*prefix, (size_t)at + 5), UINT32_MAX, revision))
         return false;
     *prefix = slice_first(*prefix, (size_t)at);
     return true;
@@ -527,6 +616,8 @@ bool api_paths_match(const struct api_paths *p, struct slice path, struct slice 
     unsigned n = 0;
 
     match->missing = "no API has this path";
+    if (!slice_starts(path, SLICE("/")))
+        return false; /* OPTIONS * */
     ends[n++] = 0;
     for (size_t i = 2; i <= path.n && n <= p->deepest && n <= ROUTE_SEGMENTS_MAX; i++)
         if (i == path.n || path.p[i] == '/')
@@ -535,49 +626,10 @@ bool api_paths_match(const struct api_paths *p, struct slice path, struct slice 
         struct slice prefix = slice_skip(slice_first(path, ends[n]), 1);
         uint64_t revision = 0;
         bool asked = cut_revision(&prefix, &revision);
-        const struct api_group *g = map_get(&p->groups, prefix);
+        const struct api_group *g = get_spelled(&p->groups, prefix);
         match->consumed = ends[n];
         if (g)
             return match_group(g, query, header, arg, asked, revision, match);
     }
     return false;
-}
-
-/* ---- queries and escapes ---- */
-
-struct slice query_get(struct slice query, struct slice name)
-{
-    struct slice pair;
-
-    if (query.n && query.p[0] == '?')
-        query = slice_skip(query, 1);
-    while (query.n && slice_cut(&query, '&', &pair)) {
-        ptrdiff_t eq = slice_find_byte(pair, '=');
-        struct slice key = eq < 0 ? pair : slice_first(pair, (size_t)eq);
-        if (slice_eq_icase(key, name))
-            return eq < 0 ? SLICE("") : slice_skip(pair, (size_t)eq + 1);
-    }
-    return SLICE_NONE;
-}
-
-struct slice url_decode(struct arena *a, struct slice text, bool plus)
-{
-    if (slice_find_byte(text, '%') < 0 && (!plus || slice_find_byte(text, '+') < 0))
-        return text;
-    char *to = arena_alloc_raw(a, text.n + 1);
-    size_t n = 0;
-    if (!to)
-        return SLICE_NONE;
-    for (size_t i = 0; i < text.n; i++) {
-        int high = text.p[i] == '%' && i + 2 < text.n ? ascii_hex_value(text.p[i + 1]) : -1;
-        int low = high >= 0 ? ascii_hex_value(text.p[i + 2]) : -1;
-        if (low >= 0) {
-            to[n++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            to[n++] = plus && text.p[i] == '+' ? ' ' : text.p[i];
-        }
-    }
-    to[n] = 0;
-    return slice_of(to, n);
 }

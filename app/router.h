@@ -20,6 +20,8 @@
 /* Parts of one path segment: "{a}.{b}-x" has four. */
 #define ROUTE_PARTS_MAX 16
 #define ROUTE_SEGMENTS_MAX 64
+/* Bytes of one text of a template or of one API path, decoded: the length of a whole template in the original. */
+#define ROUTE_TEXT_MAX 1000
 
 struct route_node;
 struct operation;
@@ -86,6 +88,10 @@ void api_paths_init(struct api_paths *p, struct arena *a);
 bool api_paths_add(struct api_paths *p, struct slice path, enum version_scheme scheme, struct slice parameter, struct slice version,
                    uint32_t revision, bool current, const struct api *api, struct slice api_id, struct err *err);
 
+/* What lies under path belongs to a version set: what none of its versions takes is not found, and no API with a shorter path
+ * gets it. */
+bool api_paths_claim(struct api_paths *p, struct slice path, struct err *err);
+
 struct api_match {
     const struct api *api;
     size_t consumed;     /* bytes of the request path that are the API's part, ";rev=N" included */
@@ -94,10 +100,5 @@ struct api_match {
 /* header: looks up a request header for header versions. */
 bool api_paths_match(const struct api_paths *p, struct slice path, struct slice query,
                      struct slice (*header)(const void *arg, struct slice name), const void *arg, struct api_match *match);
-
-/* Value of a query parameter (raw), by name without regard to case; p == NULL when absent. */
-struct slice query_get(struct slice query, struct slice name);
-/* Percent-decode into the arena; what is not a valid escape stays. '+' becomes a space when plus is set. */
-struct slice url_decode(struct arena *a, struct slice text, bool plus);
 
 #endif

@@ -1,5 +1,9 @@
-/* Splitting absolute URLs. */
+/* Splitting and comparing URLs. */
 #include "app/url.h"
+
+#include <string.h>
+
+#include "policy/uri.h"
 
 static bool has_bad_byte(struct slice s)
 {
@@ -71,4 +75,132 @@ bool url_parse(struct slice text, struct url *out)
     out->path = query < 0 ? text : slice_first(text, (size_t)query);
     out->query = query < 0 ? SLICE_NONE : slice_skip(text, (size_t)query);
     return true;
+}
+
+/* ---- paths ---- */
+
+/* 1 for ".", 2 for "..", 0 for any other segment. */
+static unsigned count_dots(struct slice segment)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < segment.n; n++)
+        if (n == 2 || uri_next(segment, &i, false) != '.')
+            return 0;
+    return n;
+}
+
+static bool has_dots(struct slice path)
+{
+    struct slice segment;
+
+    while (slice_cut(&path, '/', &segment))
+        if (count_dots(segment))
+            return true;
+    return false;
+}
+
+struct slice url_without_dots(struct arena *a, struct slice path)
+{
+    struct slice rest = slice_skip(path, 1), segment;
+
+    if (LIKELY(!has_dots(path)))
+        return path;
+    char *to = arena_alloc_raw(a, path.n + 1);
+    if (!to)
+        return SLICE_NONE;
+    size_t n = 0;
+    while (slice_cut(&rest, '/', &segment)) {
+        unsigned dots = count_dots(segment);
+        while (dots == 2 && n && to[--n] != '/')
+            ;
+        if (dots && rest.p)
+            continue;
+        to[n++] = '/';
+        if (!dots)
+            memcpy(to + n, segment.p, segment.n);
+        n += dots ? 0 : segment.n;
+    }
+    return slice_of(to, n);
+}
+
+/* A slash behind the escape would be taken for a separator by whoever reads the text. */
+static char next_of_path(struct slice s, size_t *i)
+{
+    size_t begin = *i;
+    char c = uri_next(s, i, false);
+
+    if (c != '/' || *i == begin + 1)
+        return c;
+    *i = begin + 1;
+    return '%';
+}
+
+size_t url_spells(struct slice text, struct slice plain)
+{
+    size_t i = 0;
+
+    for (size_t k = 0; k < plain.n; k++)
+        if (i == text.n || ascii_lower(next_of_path(text, &i)) != ascii_lower(plain.p[k]))
+            return URL_OTHER;
+    return i;
+}
+
+bool url_spell(struct slice text, char *to, size_t room, size_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < text.n;) {
+        if (*n == room)
+            return false;
+        to[(*n)++] = next_of_path(text, &i);
+    }
+    return true;
+}
+
+struct slice url_spelled(struct arena *a, struct slice text)
+{
+    size_t n;
+
+    if (slice_find_byte(text, '%') < 0)
+        return text.p ? text : SLICE("");
+    char *to = arena_alloc_raw(a, text.n);
+    return to && url_spell(text, to, text.n, &n) ? slice_of(to, n) : SLICE_NONE;
+}
+
+struct slice url_decode(struct arena *a, struct slice text)
+{
+    size_t n = 0;
+
+    if (slice_find_byte(text, '%') < 0)
+        return text;
+    char *to = arena_alloc_raw(a, text.n);
+    if (!to)
+        return SLICE_NONE;
+    for (size_t i = 0; i < text.n;)
+        to[n++] = uri_next(text, &i, false);
+    return slice_of(to, n);
+}
+
+/* ---- queries ---- */
+
+struct slice url_query_get(struct slice query, struct slice name)
+{
+    struct uri_pair pair;
+
+    if (query.n && query.p[0] == '?')
+        query = slice_skip(query, 1);
+    while (uri_query_next(&query, &pair))
+        if (uri_name_is(pair.name, name))
+            return pair.value.p ? pair.value : SLICE("");
+    return SLICE_NONE;
+}
+
+bool url_value_is(struct slice encoded, struct slice text)
+{
+    size_t i = 0, k = 0;
+
+    while (i < encoded.n && k < text.n)
+        if (uri_next(encoded, &i, true) != text.p[k++])
+            return false;
+    return i == encoded.n && k == text.n;
 }

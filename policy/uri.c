@@ -16,12 +16,11 @@ bool uri_query_next(struct slice *rest, struct uri_pair *pair)
     return false;
 }
 
-/* The decoded byte at s[*i]; *i moves behind it. */
-static char decode_at(struct slice s, size_t *i)
+char uri_next(struct slice s, size_t *i, bool plus)
 {
     char c = s.p[(*i)++];
 
-    if (c == '+')
+    if (c == '+' && plus)
         return ' ';
     if (c != '%' || s.n - *i < 2)
         return c;
@@ -37,7 +36,7 @@ bool uri_name_is(struct slice encoded, struct slice name)
     size_t i = 0, k = 0;
 
     while (i < encoded.n && k < name.n) {
-        if (ascii_lower(decode_at(encoded, &i)) != ascii_lower(name.p[k++]))
+        if (ascii_lower(uri_next(encoded, &i, true)) != ascii_lower(name.p[k++]))
             return false;
     }
     return i == encoded.n && k == name.n;
@@ -76,6 +75,6 @@ struct slice uri_unescape(struct arena *a, struct slice s)
     if (!p)
         return SLICE_NONE;
     for (size_t i = 0; i < s.n;)
-        p[n++] = decode_at(s, &i);
+        p[n++] = uri_next(s, &i, true);
     return slice_of(p, n);
 }

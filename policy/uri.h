@@ -13,6 +13,8 @@ struct uri_pair {
     struct slice whole, name, value;
 };
 bool uri_query_next(struct slice *rest, struct uri_pair *pair);
+/* The byte that stands at s[*i], decoded; *i < s.n moves behind it. plus: "+" is a blank. */
+char uri_next(struct slice s, size_t *i, bool plus);
 /* Is the encoded name this one? Case does not count. */
 bool uri_name_is(struct slice encoded, struct slice name);
 /* Percent-encode all but unreserved characters (RFC 3986 2.3), as Uri.EscapeDataString does. p == NULL: the

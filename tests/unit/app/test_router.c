@@ -35,6 +35,10 @@ static const struct operation_row operations[] = {
     { "GET", "/act?action=list", "act-list" },
     { "GET", "/act?action=drop", "act-drop" },
     { "GET", "/deep/{*rest}", "deep" },
+    { "GET", "/mein gr%C3%BC\xc3\x9f/{x}", "spelled" },
+    { "GET", "/find?my%20key=a%26b", "find" },
+    { "DELETE", "/*", "rest" },
+    { "DELETE", "/admin", "admin" },
 };
 
 struct match_row {
@@ -75,6 +79,26 @@ static const struct match_row matches[] = {
     { "GET", "/act", "?action=other", NULL, NULL, NULL },
     { "GET", "/act", "", NULL, NULL, NULL },
     { "HEAD", "/items", "", NULL, NULL, NULL },
+    /* An escape is what it stands for, but "%2F" is no separator; parameters stay as written. */
+    { "GET", "/%69tem%73", "", "list", NULL, NULL },
+    { "GET", "/items/%73pecial", "", "special", NULL, NULL },
+    { "GET", "/items%2F7", "", NULL, NULL, NULL },
+    { "GET", "/Users(%27m%27)e%27)", "", "odata", "name", "m%27)e" },
+    { "GET", "/a%2Eb%2ec", "", "dotted", "a", "a" },
+    { "GET", "/a%2Eb%2ec", "", "dotted", "b", "b%2ec" },
+    { "GET", "/%zz.%4", "", "dotted", "a", "%zz" },
+    { "GET", "/mein%20gr%c3%bc%c3%9F/1", "", "spelled", "x", "1" },
+    { "GET", "/act", "?%61ction=dr%6fp", "act-drop", NULL, NULL },
+    { "GET", "/act", "?action=DROP", NULL, NULL, NULL },
+    { "GET", "/find", "?MY+KEY=a%26b", "find", NULL, NULL },
+    /* Slashes at the end never lead to the operation that takes the rest. */
+    { "DELETE", "/admin", "", "admin", NULL, NULL },
+    { "DELETE", "/admin/", "", "admin", NULL, NULL },
+    { "DELETE", "/admin//", "", "admin", NULL, NULL },
+    { "DELETE", "/%61dmin/", "", "admin", NULL, NULL },
+    { "DELETE", "//admin", "", "rest", "*", "/admin" },
+    { "DELETE", "/admin/x/", "", "rest", "*", "admin/x/" },
+    { "DELETE", "/", "", "rest", "*", "" },
     { "get", "/items", "", NULL, NULL, NULL },
 };
 
@@ -118,7 +142,7 @@ static void test_operations(void **state)
 
 static void test_wrong_templates(void **state)
 {
-    static const char *const wrong[] = { "/a/{b", "/a/b}", "/{a}/{A}", "/*/x", "/{}" };
+    static const char *const wrong[] = { "/a/{b", "/a/b}", "/{a}/{A}", "/*/x", "/{}", "/{a}?b={A}", "/?a={x}&b={x}" };
     struct arena a;
     struct route_table t;
     struct err err;
@@ -187,21 +211,39 @@ static void test_api_paths(void **state)
     check_api(&p, "/q/x", "?api-version=2023", NULL, "");
     check_api(&p, "/h/x", "", "h-v2", "/x");
     check_api(&p, "/", "", NULL, "");
+    /* Without any other path, too. */
+    check_api(&p, "/%61/x", "", "a", "/x");
+    check_api(&p, "/a%2Fb/c", "", NULL, "");
+    check_api(&p, "/A;ReV=2", "", "a2", "");
+    check_api(&p, "/a;rev=/x", "", NULL, "");
+    check_api(&p, "/a;rev=2x/x", "", NULL, "");
+    check_api(&p, "/q/x", "?API-version=2%3024", "q-2024", "/x");
+    check_api(&p, "*", "", NULL, "");
     add(&p, "", VERSION_NONE, "", "", 1, true, "fallback");
+    add(&p, "s/v1", VERSION_NONE, "", "", 1, true, "s-v1");
+    assert_true(api_paths_claim(&p, SLICE("s"), &err));
+    check_api(&p, "/s/v1/x", "", "s-v1", "/x");
+    check_api(&p, "/s/v2/x", "", NULL, "");
+    check_api(&p, "/s", "", NULL, "");
     check_api(&p, "/", "", "fallback", "/");
     check_api(&p, "/zzz/y", "", "fallback", "/zzz/y");
     assert_false(api_paths_add(&p, SLICE("a"), VERSION_NONE, SLICE(""), SLICE(""), 1, true, API("again"), SLICE("again"), &err));
     arena_free(&a);
 }
 
-static void test_decode(void **state)
+/* An API at "" has revisions as well, where no other path is. */
+static void test_revision_of_the_empty_path(void **state)
 {
     struct arena a;
+    struct api_paths p;
 
     arena_init_growing(&a, 1 << 16);
-    assert_true(slice_eq(url_decode(&a, SLICE("a%2Fb%"), false), SLICE("a/b%")));
-    assert_true(slice_eq(url_decode(&a, SLICE("a+b%4"), true), SLICE("a b%4")));
-    assert_true(slice_eq(url_decode(&a, SLICE("a+b%41"), false), SLICE("a+bA")));
+    api_paths_init(&p, &a);
+    add(&p, "", VERSION_NONE, "", "", 1, true, "root");
+    add(&p, "", VERSION_NONE, "", "", 2, false, "root2");
+    check_api(&p, "/;rev=2/x", "", "root2", "/x");
+    check_api(&p, "/x", "", "root", "/x");
+    check_api(&p, "/;rev=3/x", "", NULL, "");
     arena_free(&a);
 }
 
@@ -211,7 +253,7 @@ int main(void)
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_wrong_templates),
         cmocka_unit_test(test_api_paths),
-        cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_revision_of_the_empty_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
