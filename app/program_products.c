@@ -12,6 +12,16 @@ static bool no_memory(struct builder *b)
 
 /* ---- products ---- */
 
+/* The current revision is the one that is linked; the others go with it. */
+static void open_revisions(struct builder *b, struct slice root_id, const struct product *product)
+{
+    for (uint32_t i = 0; i < b->program->apis.count; i++) {
+        struct api *api = map_at(&b->program->apis, i)->value;
+        if (slice_eq(api->root_id, root_id))
+            api->open_product = product;
+    }
+}
+
 static bool link_api(struct builder *b, struct product *product, const struct fact_api **apis, struct slice id)
 {
     struct api *api = map_get(&b->program->apis, id);
@@ -19,7 +29,7 @@ static bool link_api(struct builder *b, struct product *product, const struct fa
     if (!api)
         return true; /* not served here */
     if (!product->fact.subscription_required)
-        api->open_product = product;
+        open_revisions(b, api->root_id, product);
     apis[product->fact.n_apis++] = &api->fact;
     return map_put(&product->apis, api->root_id, api) || no_memory(b);
 }
@@ -53,21 +63,37 @@ static bool make_product(struct builder *b, const struct part *p)
 
 /* ---- subscriptions ---- */
 
-/* "/products/x", "/apis/x", "/apis", or a full resource id with that tail. A scope that is not served gives no access. */
+/* Resource names are the same in any case. */
+static const struct product *find_product(const struct builder *b, struct slice id)
+{
+    const struct map *products = &b->program->products;
+
+    for (uint32_t i = 0; i < products->count; i++)
+        if (slice_eq_icase(map_at(products, i)->key, id))
+            return map_at(products, i)->value;
+    return NULL;
+}
+
+/* "/products/x", "/apis/x", "/apis", or a full resource id with that tail; the id of the whole service, or none, is what the
+ * built-in subscription "master" has. A scope that is not served gives no access. */
 static void read_scope(struct builder *b, struct subscription *s, struct slice scope)
 {
+    struct slice last, kind;
+
+    scope = name_trim_slashes(scope);
+    last = name_last_segment(scope);
+    kind = name_last_segment(name_trim_slashes(slice_first(scope, scope.n - last.n)));
     s->scope = KEY_SCOPE_NOTHING;
-    while (scope.n && scope.p[scope.n - 1] == '/')
-        scope.n--;
-    if (slice_ends(scope, SLICE("/apis")) || slice_eq(scope, SLICE("apis"))) {
-        s->scope = KEY_SCOPE_ALL;
-    } else if (slice_find(scope, SLICE("/products/")) >= 0) {
-        s->product = map_get(&b->program->products, name_last_segment(scope));
+    if (slice_eq_icase(kind, SLICE("products"))) {
+        s->product = find_product(b, last);
         if (s->product)
             s->scope = KEY_SCOPE_PRODUCT;
-    } else if (slice_find(scope, SLICE("/apis/")) >= 0) {
-        s->api = name_last_segment(scope);
+    } else if (slice_eq_icase(kind, SLICE("apis"))) {
+        s->api = name_api_root(last);
         s->scope = KEY_SCOPE_API;
+    } else if (slice_eq_icase(last, SLICE("apis")) || slice_eq_icase(kind, SLICE("service")) ||
+               (!scope.n && slice_eq(s->fact.id, SLICE("master")))) {
+        s->scope = KEY_SCOPE_ALL;
     }
 }
 

@@ -221,7 +221,7 @@ static bool key_opens(const struct subscription *s, const struct api *api)
     case KEY_SCOPE_ALL:
         return true;
     case KEY_SCOPE_API:
-        return slice_eq(s->api, api->root_id);
+        return slice_eq_icase(s->api, api->root_id);
     case KEY_SCOPE_PRODUCT:
         return map_get(&s->product->apis, api->root_id) != NULL;
     default:
@@ -232,13 +232,15 @@ static bool key_opens(const struct subscription *s, const struct api *api)
 static bool refuse_key(struct request *r, const struct rt_fault *fault)
 {
     const struct api *api = r->api;
-    struct slice realm = arena_printf(r->arena, "AzureApiManagementKey realm=\"%.*s://%.*s/%.*s\",name=\"%.*s\",type=\"header\"",
+    struct rt_fault with_challenge = *fault;
+
+    with_challenge.header = SLICE("WWW-Authenticate");
+    with_challenge.header_value = arena_printf(r->arena, "AzureApiManagementKey realm=\"%.*s://%.*s/%.*s\",name=\"%.*s\",type=\"header\"",
                                       SLICE_ARG(r->rt.original.scheme), SLICE_ARG(r->head->authority),
                                       SLICE_ARG(api->public_path), SLICE_ARG(api->fact.key_header));
 
     r->rt.pipeline = program_pipeline(&r->operation->pipelines, NULL);
-    if (rt_late_header(&r->rt, SLICE("WWW-Authenticate"), realm))
-        policy_run_refused(&r->rt, "authorization", fault);
+    policy_run_refused(&r->rt, "authorization", &with_challenge);
     return false;
 }
 

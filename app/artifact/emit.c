@@ -417,6 +417,8 @@ static bool check_scope(struct emitter *e, const struct resource *r)
     struct slice scope = text_of(r, "scope"), id = name_last_segment(scope);
     ptrdiff_t product = slice_find(scope, SLICE("/products/")), api = slice_find(scope, SLICE("/apis/"));
 
+    if (!scope.n && slice_eq(r->id, SLICE("master"))) /* the built-in one, of which no extract tells */
+        return true;
     if (slice_ends(scope, SLICE("/apis")) || slice_ends(scope, SLICE("/apis/")) || (product < 0 && api < 0 && scope.n))
         return true;
     enum resource_kind kind = product >= 0 ? RESOURCE_PRODUCT : RESOURCE_API;
