@@ -390,7 +390,8 @@ static void declare_length(struct forward_response *r, const struct http_head *h
         r->framing = HTTP_BODY_LENGTH;
     if (!bodiless)
         return;
-    r->framing = HTTP_BODY_CHUNKED;
+    /* What the backend has said of a body that does not come, and nothing of our own. */
+    r->framing = http_fields_find(&head->fields, SLICE("Transfer-Encoding")) ? HTTP_BODY_CHUNKED : HTTP_BODY_NONE;
     if (slice_to_u64(value, UINT64_MAX, &r->length))
         r->framing = HTTP_BODY_LENGTH;
 }

@@ -59,6 +59,8 @@ static void framings(void)
             HTTP_BODY_CHUNKED, 0, true, "hello");
     pass_on("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n", 200, HTTP_BODY_LENGTH, 50, false, "");
     pass_on("HEAD", CHUNKED_HEAD, 200, HTTP_BODY_CHUNKED, 0, false, "");
+    pass_on("HEAD", "HTTP/1.1 200 OK\r\n\r\n", 200, HTTP_BODY_NONE, 0, false, "");
+    pass_on("GET", "HTTP/1.1 304 Not Modified\r\n\r\n", 304, HTTP_BODY_NONE, 0, false, "");
     pass_on("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n", 304,
             HTTP_BODY_LENGTH, 50, false, "");
     pass_on("GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, HTTP_BODY_NONE, 0, false, "");
