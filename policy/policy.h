@@ -106,7 +106,8 @@ void rt_init(struct rt *rt, struct arena *a, const struct rt_host *host, void *a
  * nobody waits for the answer). */
 void policy_run(struct rt *rt);
 /* A failure of the gateway before policies (404, 401, ...): set LastError and the default answer, then run
- * on-error. source: "configuration" or "authorization". A NULL pipeline is the built-in default alone. */
+ * on-error; cors policies in scope add their header fields. source: "configuration" or "authorization". A NULL
+ * pipeline is the built-in default alone. */
 void policy_run_refused(struct rt *rt, const char *source, const struct rt_fault *fault);
 /* A CORS preflight to the operation of rt->pipeline: only its cors policies run; rt->response answers. */
 void policy_run_preflight(struct rt *rt);

@@ -170,22 +170,14 @@ void policy_run(struct rt *rt)
     finish(rt);
 }
 
-void policy_run_refused(struct rt *rt, const char *source, const struct rt_fault *fault)
-{
-    begin(rt);
-    rt_fail_fault(rt, source, fault);
-    run_on_error(rt);
-    finish(rt);
-}
-
-/* ---- CORS preflight (policies.md 5) ---- */
+/* ---- cors policies alone (policies.md 5) ---- */
 
 static bool is_base(const struct policy_step *step)
 {
     return step->def == &policy_base;
 }
 
-static enum verdict run_preflight_level(struct rt *rt, unsigned level)
+static enum verdict run_cors_level(struct rt *rt, unsigned level)
 {
     const struct policy_chain *chain = &rt->pipeline->sections[SECTION_INBOUND];
     enum verdict v = VERDICT_NEXT;
@@ -193,15 +185,37 @@ static enum verdict run_preflight_level(struct rt *rt, unsigned level)
     if (level >= chain->n)
         return VERDICT_NEXT;
     const struct policy_block *b = chain->blocks[level];
-    rt->level = level;
     for (uint32_t i = 0; i < b->n && v == VERDICT_NEXT; i++) {
-        rt->step = &b->steps[i];
-        if (is_base(rt->step))
-            v = run_preflight_level(rt, level + 1);
-        else if (rt->step->def->flags & POLICY_PREFLIGHT)
-            v = rt->step->def->run(rt, rt->step->plan);
+        const struct policy_step *step = &b->steps[i];
+        rt->level = level;
+        rt->step = step;
+        if (is_base(step))
+            v = run_cors_level(rt, level + 1);
+        else if ((step->def->flags & POLICY_PREFLIGHT) && !(step->def->flags & rt->skip))
+            v = step->def->run(rt, step->plan);
     }
     return v;
+}
+
+/* What cors policies add to an answer they add to a refusal as well: without it a browser keeps the status
+ * from its script. They cannot answer here. */
+static void add_cors_fields(struct rt *rt)
+{
+    enum verdict v = run_cors_level(rt, 0);
+
+    (void)v;
+    rt->response.present = false;
+    rt->level = 0;
+    rt->step = NULL;
+}
+
+void policy_run_refused(struct rt *rt, const char *source, const struct rt_fault *fault)
+{
+    begin(rt);
+    add_cors_fields(rt);
+    rt_fail_fault(rt, source, fault);
+    run_on_error(rt);
+    finish(rt);
 }
 
 void policy_run_preflight(struct rt *rt)
@@ -209,7 +223,7 @@ void policy_run_preflight(struct rt *rt)
     begin(rt);
     rt->section = SECTION_INBOUND;
     rt->preflight = true;
-    if (run_preflight_level(rt, 0) == VERDICT_FAIL)
+    if (run_cors_level(rt, 0) == VERDICT_FAIL)
         run_on_error(rt);
     finish(rt);
 }
