@@ -50,7 +50,9 @@ static bool request_is_tls(const struct request *r)
     list = http_fields_get(&r->head->fields, SLICE("X-Forwarded-Proto"));
     if (!slice_cut(&list, ',', &first))
         return conn_is_tls(r->conn);
-    return slice_eq_icase(slice_trim(first), SLICE("https"));
+    if (slice_eq_icase(slice_trim(first), SLICE("https")))
+        return true;
+    return !slice_eq_icase(slice_trim(first), SLICE("http")) && conn_is_tls(r->conn);
 }
 
 static void log_wrong_scheme(const struct api *api, bool tls)
@@ -63,6 +65,9 @@ static void log_wrong_scheme(const struct api *api, bool tls)
         return;
     if (tls)
         log_warn("SchemeNotServed", "api %.*s: called by https, listens to http only", SLICE_ARG(api->fact.id));
+    else if (!gateway.https_port)
+        log_warn("SchemeNotServed", "api %.*s: called by http, listens to https only: set net.server.https.port, or "
+                 "net.server.http.forwarded.proto.enabled=true behind a proxy that ends TLS", SLICE_ARG(api->fact.id));
     else
         log_warn("SchemeNotServed", "api %.*s: called by http, listens to https only: use port %u, or set "
                  "net.server.http.forwarded.proto.enabled=true behind a proxy that ends TLS", SLICE_ARG(api->fact.id),

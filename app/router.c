@@ -150,7 +150,22 @@ static size_t literal_bytes(const struct segment_pattern *p)
     return n;
 }
 
-/* The child of node for a pattern, kept in order of most literal text first. */
+/* Most literal text first; what is left is decided by the texts, so that the order of definition means nothing. */
+static bool comes_before(const struct segment_pattern *a, const struct segment_pattern *b)
+{
+    if (literal_bytes(a) != literal_bytes(b))
+        return literal_bytes(a) > literal_bytes(b);
+    if (a->n_parameters != b->n_parameters)
+        return a->n_parameters < b->n_parameters;
+    for (unsigned i = 0; i <= a->n_parameters; i++) {
+        int order = slice_cmp(a->literals[i], b->literals[i]);
+        if (order)
+            return order < 0;
+    }
+    return false;
+}
+
+/* The child of node for a pattern. */
 static struct route_node *pattern_child(struct builder *b, struct route_node *node, const struct segment_pattern *pattern)
 {
     struct segment_pattern **at = &node->patterns;
@@ -158,7 +173,7 @@ static struct route_node *pattern_child(struct builder *b, struct route_node *no
     for (struct segment_pattern *p = node->patterns; p; p = p->next)
         if (same_pattern(p, pattern))
             return p->node;
-    while (*at && literal_bytes(*at) >= literal_bytes(pattern))
+    while (*at && !comes_before(pattern, *at))
         at = &(*at)->next;
     struct segment_pattern *added = arena_new(b->table->arena, struct segment_pattern);
     if (!added)
@@ -316,12 +331,13 @@ static bool rules_hold(const struct terminal *end, struct slice query)
     return true;
 }
 
-static unsigned rule_count(const struct terminal *end)
+/* How much of the query an operation asks for: each parameter, and a value of its own over any value. */
+static unsigned query_weight(const struct terminal *end)
 {
     unsigned n = 0;
 
     for (const struct query_rule *r = end->rules; r; r = r->next)
-        n++;
+        n += ROUTE_PARAMETERS_MAX + (r->literal.n > 0);
     return n;
 }
 
@@ -330,13 +346,13 @@ static bool is_any_method(const struct terminal *end)
     return slice_eq(end->method, SLICE("*"));
 }
 
-/* Better: more query parameters, then an exact method. */
+/* Better: more of the query, then an exact method. */
 static bool is_better(const struct terminal *a, const struct terminal *b)
 {
     if (!b)
         return true;
-    if (rule_count(a) != rule_count(b))
-        return rule_count(a) > rule_count(b);
+    if (query_weight(a) != query_weight(b))
+        return query_weight(a) > query_weight(b);
     return is_any_method(b) && !is_any_method(a);
 }
 

@@ -89,6 +89,9 @@ POLICIES = {
     "answers-in-limit": policies(inbound=f'<limit-concurrency key="a" max-count="9">{ANSWERS}</limit-concurrency>' + throws()),
     "answers-in-backend": policies(backend=ANSWERS, outbound=throws()),
     "answers-in-outbound": policies(outbound=ANSWERS + throws()),
+    "answers-before-base": f"<policies><inbound>{ANSWERS}<base /></inbound></policies>",
+    "slot": policies(inbound=f'<limit-concurrency key="slot" max-count="1">{throws()}</limit-concurrency>'),
+    "slot-answers": policies(inbound=f'<limit-concurrency key="slot" max-count="1">{ANSWERS}</limit-concurrency>'),
     # sections
     "order": policies(inbound=mark("op-in"), backend=mark("op-back") + "<base />", outbound=mark("op-out")),
     "after-base": f"<policies><inbound>{mark('first')}<base />{mark('last')}</inbound></policies>",
@@ -115,6 +118,7 @@ for name, text in {"thrower": mark("f") + throws('id="inside"'), "answerer": ANS
 API = policies(inbound=mark("api"), outbound=mark("api"), on_error=mark("api", "X-On-Error"))
 site.api("api", {name: f"GET /{name}/*" for name in POLICIES}, API, POLICIES, serviceUrl=backend.url)
 site.api("thrower", {"get": "GET /*"}, policies(inbound=throws(), on_error=ERROR), serviceUrl=backend.url)
+site.api("closed", {"get": "GET /*"}, policies(inbound=ANSWERS), {"get": policies(inbound=throws(), outbound=throws())}, serviceUrl=backend.url)
 site.api("sold", {"get": "GET /*", "own": "OPTIONS /own", "put": "PUT /*"}, policies(inbound=mark("api"), on_error=mark("api", "X-On-Error")),
          {"put": policies(inbound='<set-variable name="b" value="@(context.Request.Body.As<string>())" />')}, serviceUrl=backend.url, subscriptionRequired=True)
 site.put("products/gold/productInformation.json", {"displayName": "gold"})
@@ -212,6 +216,9 @@ def endings(gateway):
     for name in [name for name in POLICIES if name.startswith("answers")]:
         answer = gateway.get(f"/api/{name}/x")
         table.row(f"{name}: nothing runs behind it", (line(answer), answer.get("Marks"), answer.text), ("299 Made", None, ""))
+    table.row("an outer scope ends the inner ones", line(gateway.get("/closed/x")), "299 Made")
+    table.row("limit-concurrency gives its place back", [gateway.get(f"/api/slot{end}/x").status for end in ("", "", "-answers", "-answers", "")],
+              [500, 500, 299, 299, 500])
     table.row("only outbound's came after a call", len(backend.seen) - calls, 1)
 
 

@@ -211,12 +211,20 @@ with site.serve("net.server.http.forwarded.proto.enabled=true") as gateway:
             ("the first value counts", False, "X-Forwarded-Proto: https, http", 200),
             ("the second does not", False, "X-Forwarded-Proto: http, https", 404),
             ("http makes a call by TLS a plain one", True, "X-Forwarded-Proto: http", 404),
+            ("what is no scheme means nothing", False, "X-Forwarded-Proto: ftp", 404),
+            ("what is no scheme means nothing, TLS", True, "X-Forwarded-Proto:", 200),
             ("without the field the connection decides", False, "X-Other: https", 404),
             ("without the field the connection decides, TLS", True, "X-Other: http", 200)]:
         table.row(shows, gateway.get("/secure/", field, tls=tls).status, wanted)
     table.row("an http API called by https", gateway.get("/shop/items", "X-Forwarded-Proto: https").status, 404)
     time.sleep(0.3)
     table.row("and the note about it", "api shop: called by https, listens to http only" in gateway.log(), True)
+
+with site.serve("net.server.https.port=0") as gateway:
+    gateway.get("/secure/")
+    time.sleep(0.3)
+    table.row("the note when there is no https port", "api secure: called by http, listens to https only: set net.server.https.port, or "
+              "net.server.http.forwarded.proto.enabled=true behind a proxy that ends TLS" in gateway.log(), True)
 
 with site.serve("net.server.protocols.enforce=false") as gateway:
     table.row("protocols that are not enforced: https API by http", gateway.get("/secure/").status, 200)

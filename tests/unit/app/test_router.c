@@ -140,6 +140,43 @@ static void test_operations(void **state)
     arena_free(&a);
 }
 
+/* What matches does not depend on the order of definition. */
+static void check_both_orders(const struct operation_row *rows, const struct match_row *wanted)
+{
+    for (unsigned first = 0; first < 2; first++) {
+        struct arena a;
+        struct route_table t;
+        struct err err;
+
+        arena_init_growing(&a, 1 << 20);
+        route_table_init(&t, &a);
+        for (unsigned i = 0; i < 2; i++) {
+            const struct operation_row *row = &rows[i ^ first];
+            assert_true(route_table_add(&t, slice_from(row->method), slice_from(row->template), OPERATION(row->id), &err));
+        }
+        check_match(&t, wanted);
+        arena_free(&a);
+    }
+}
+
+static void test_order_of_definition(void **state)
+{
+    static const struct {
+        struct operation_row rows[2];
+        struct match_row wanted;
+    } cases[] = {
+        { { { "GET", "/{a}-{b}", "hyphen" }, { "GET", "/{a}.{b}", "dot" } }, { "GET", "/x.y-z", "", "hyphen", "a", "x.y" } },
+        { { { "GET", "/{a}x{b}", "two" }, { "GET", "/{a}x", "one" } }, { "GET", "/1x2x", "", "one", "a", "1x2" } },
+        { { { "GET", "/a?b={b}", "any" }, { "GET", "/a?b=1", "own" } }, { "GET", "/a", "?b=1", "own", NULL, NULL } },
+        { { { "*", "/a", "any" }, { "GET", "/a", "get" } }, { "GET", "/a", "", "get", NULL, NULL } },
+        { { { "GET", "/*", "rest" }, { "GET", "/{a}", "one" } }, { "GET", "/x/", "", "one", "a", "x" } },
+        { { { "GET", "/{a}/x", "text" }, { "GET", "/{a}/{b}", "parameter" } }, { "GET", "/1/x", "", "text", NULL, NULL } },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check_both_orders(cases[i].rows, &cases[i].wanted);
+}
+
 static void test_wrong_templates(void **state)
 {
     static const char *const wrong[] = { "/a/{b", "/a/b}", "/{a}/{A}", "/*/x", "/{}", "/{a}?b={A}", "/?a={x}&b={x}" };
@@ -251,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_order_of_definition),
         cmocka_unit_test(test_wrong_templates),
         cmocka_unit_test(test_api_paths),
         cmocka_unit_test(test_revision_of_the_empty_path),
