@@ -167,6 +167,8 @@ static bool place_api(struct builder *b, const struct part *p, struct api *api)
         version = SLICE("");
     if (common.n && !api_paths_claim(&b->program->paths, common, b->err))
         return false;
+    if (!json_bool(json_get(p->properties, "isOnline"), true))
+        return true; /* nobody reaches an offline revision */
     return api_paths_add(&b->program->paths, api->public_path, v.scheme, v.parameter, version, (uint32_t)revision,
                          api->fact.is_current, api, p->id, b->err);
 }

@@ -39,6 +39,7 @@ api("shop", {
 api("shop-admin", {"get": "GET /x"}, path="shop/admin")
 api("root", {"home": "GET /", "about": "GET /about", "any": "GET /any/*"}, path="")
 api("root;rev=2", {"home": "GET /"}, path="", apiRevision="2", isCurrent=False, serviceUrl=backend.url + "/rev2")
+api("shop;rev=5", {"list": "GET /items"}, path="shop", apiRevision="5", isCurrent=False, isOnline=False)
 api("secure", {"get": "GET /"}, protocols=["https"])
 api("both", {"get": "GET /"}, protocols=["http", "https"])
 for name, scheme in (("segment", "Segment"), ("query", "Query"), ("header", "Header"), ("original", "Segment")):
@@ -76,6 +77,7 @@ ROWS = [
     ("a revision without a slash behind it", "GET /;rev=2", "root;2/home > /rev2/"),
     ("each revision has operations of its own", "GET /;rev=2/about", NO_OPERATION),
     ("an unknown revision", "GET /shop;rev=7/items", NO_REVISION),
+    ("an offline revision", "GET /shop;rev=5/items", NO_REVISION),
     (";rev stands behind the version", "GET /ver/segment/v1;rev=2/two", "segment-v1;2/two > /two/two"),
     (";rev does not stand before it", "GET /ver/segment;rev=2/v1/two", NO_VERSION),
     (";rev in an operation's path means nothing", "GET /shop/items/7;rev=2", "shop/item id=7;rev=2 > /base/items/7;rev=2"),
