@@ -215,6 +215,8 @@ static void answer(struct request *r)
         forward_relay_upgrade(&r->forward, r->conn, &rt->response.fields);
         return;
     }
+    if (rt->response.status < 200)
+        rt_fail(rt, "gateway", "InvalidStatusCode", SLICE("A policy has set a status below 200, which ends no answer."));
     if (!send_answer(r) && !conn_answer_begun(r->conn))
         conn_abort(r->conn);
 }

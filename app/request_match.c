@@ -92,9 +92,9 @@ static void set_original(struct request *r, bool tls)
     url->host = authority;
     url->port = tls ? 443 : 80;
     port = slice_skip(authority, (size_t)(colon + 1));
-    if (colon >= 0 && slice_to_u64(port, 65535, &number)) {
+    if (colon >= 0 && (!port.n || slice_to_u64(port, 65535, &number))) {
         url->host = slice_first(authority, (size_t)colon);
-        url->port = (unsigned)number;
+        url->port = port.n ? (unsigned)number : url->port;
     }
     url->path = r->path;
     url->query = slice_skip(r->head->query, 1);

@@ -100,6 +100,9 @@ POLICIES = {
     "empty-backend": policies(backend="", outbound=mark("op-out")),
     "no-base-in-outbound": "<policies><outbound /></policies>",
     "early-status": policies(inbound='<set-status code="207" reason="Early" />', backend=""),
+    "interim": policies(inbound='<return-response><set-status code="100" /><set-body>x</set-body></return-response>'),
+    "seen-url": policies(outbound='<set-header name="X-Url" exists-action="override"><value>@(string.Join(" ", context.Request.OriginalUrl, '
+                                  'context.Request.OriginalUrl.Host, context.Request.OriginalUrl.Port, context.Request.Url))</value></set-header>'),
     "no-body": policies(outbound='<set-status code="204" />'),
     "response-before": policies(inbound='<set-header name="X-Before" exists-action="override"><value>@(context.Response == null ? "null" : "there")'
                                         '</value></set-header>'),
@@ -257,6 +260,14 @@ def backends(gateway):
         answer = gateway.get(f"/api/plain/{status}")
         table.row(f"{status}: no body, no framing", (line(answer), answer.get("Content-Length"), answer.get("Transfer-Encoding"), answer.text),
                   (f"{status} Own Words", None, None, ""))
+    answer = gateway.get("/api/interim/x")
+    table.row("a status that ends no answer is never sent as one", (answer.status, bool(re.fullmatch(INTERNAL, answer.text))), (500, True))
+    for host, wanted in {"gw.example": "gw.example 80", "gw.example:8080": "gw.example 8080", "gw.example:": "gw.example 80",
+                         "[::1]:81": "[::1] 81", "[::1]": "[::1] 80"}.items():
+        answer = gateway.get("/api/seen-url/x?a=%20b", host=host)
+        port = wanted.split()[1]
+        table.row(f"Host {host} in the URLs that policies see", answer.get("X-Url"), f"http://{wanted.split()[0]}{'' if port == '80' else ':' + port}"
+                  f"/api/seen-url/x?a=%20b {wanted} {backend.url}/seen-url/x?a=%20b")
     answer = gateway.get("/api/no-body/200")
     table.row("a body is dropped when the status becomes 204", (line(answer), answer.get("Content-Length"), answer.text), ("204 No Content", None, ""))
 
