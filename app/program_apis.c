@@ -249,6 +249,9 @@ static bool make_operation(struct builder *b, const struct part *p)
     b->program->n_operations++;
     if (!route_table_add(&api->routes, op->fact.method, op->fact.url_template, op, b->err))
         return err_wrap(b->err, "operation %.*s", SLICE_ARG(p->id));
+    if (api->routes.twin)
+        program_warn(b, "operation %.*s: is never called: %.*s has the same method and template", SLICE_ARG(p->id),
+                     SLICE_ARG(api->routes.twin->fact.id));
     return read_query_names(b, &op->fact) && (map_put(&b->program->operations, p->id, op) || err_set(b->err, "out of memory"));
 }
 

@@ -17,7 +17,12 @@ static void open_revisions(struct builder *b, struct slice root_id, const struct
 {
     for (uint32_t i = 0; i < b->program->apis.count; i++) {
         struct api *api = map_at(&b->program->apis, i)->value;
-        if (slice_eq(api->root_id, root_id))
+        if (!slice_eq(api->root_id, root_id))
+            continue;
+        if (api->open_product)
+            program_warn(b, "api %.*s: is in two open products: calls without a key are in %.*s, not in %.*s", SLICE_ARG(api->fact.id),
+                         SLICE_ARG(api->open_product->fact.id), SLICE_ARG(product->fact.id));
+        else
             api->open_product = product;
     }
 }

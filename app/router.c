@@ -61,6 +61,7 @@ static struct route_node *new_node(struct arena *a)
 void route_table_init(struct route_table *t, struct arena *a)
 {
     t->arena = a;
+    t->twin = NULL;
     t->root = new_node(a);
 }
 
@@ -245,10 +246,32 @@ static struct slice without_end_slash(struct slice path)
     return path;
 }
 
-static void push_terminal(struct terminal **list, struct terminal *end)
+static bool has_rule(const struct terminal *end, const struct query_rule *wanted)
 {
-    while (*list)
-        list = &(*list)->next;
+    for (const struct query_rule *r = end->rules; r; r = r->next)
+        if (slice_eq_icase(r->name, wanted->name) && slice_eq(r->literal, wanted->literal))
+            return true;
+    return false;
+}
+
+static bool has_rules_of(const struct terminal *end, const struct terminal *other)
+{
+    for (const struct query_rule *r = other->rules; r; r = r->next)
+        if (!has_rule(end, r))
+            return false;
+    return true;
+}
+
+static bool are_twins(const struct terminal *a, const struct terminal *b)
+{
+    return slice_eq(a->method, b->method) && has_rules_of(a, b) && has_rules_of(b, a);
+}
+
+static void push_terminal(struct route_table *t, struct terminal **list, struct terminal *end)
+{
+    for (; *list; list = &(*list)->next)
+        if (!t->twin && are_twins(*list, end))
+            t->twin = (*list)->operation;
     *list = end;
 }
 
@@ -270,14 +293,14 @@ static bool add_path(struct builder *b, struct slice path)
             struct slice name = segment.n > 1 ? slice_sub(segment, 2, segment.n - 1) : segment;
             if (!name_parameter(b, name))
                 return false;
-            push_terminal(&node->wildcards, b->end);
+            push_terminal(b->table, &node->wildcards, b->end);
             return true;
         }
         node = child_for(b, node, segment);
         if (!node)
             return b->err->text[0] ? false : wrong(b, "too large");
     }
-    push_terminal(&node->ends, b->end);
+    push_terminal(b->table, &node->ends, b->end);
     return true;
 }
 
@@ -302,6 +325,7 @@ bool route_table_add(struct route_table *t, struct slice method, struct slice ur
     ptrdiff_t query = slice_find_byte(url_template, '?');
 
     err->text[0] = 0;
+    t->twin = NULL;
     if (!b.end || !t->root)
         return wrong(&b, "too large");
     b.end->method = method;

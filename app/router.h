@@ -33,6 +33,7 @@ enum version_scheme { VERSION_NONE, VERSION_QUERY, VERSION_HEADER };
 struct route_table {
     struct route_node *root;
     struct arena *arena;
+    const struct operation *twin; /* the operation before the last one added that takes all its requests, or NULL */
 };
 
 void route_table_init(struct route_table *t, struct arena *a);

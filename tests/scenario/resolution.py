@@ -177,6 +177,15 @@ def lost(log, target):
     return lines[-1].partition("errorDetail: ")[2] if lines else "not logged"
 
 
+site.api("twins", {"first": "GET /a/{x}", "second": "GET /A/{y}/"}, path="twins")
+for name in ("open-1", "open-2"):
+    site.put(f"products/{name}/productInformation.json", {"displayName": name, "subscriptionRequired": False})
+    site.put(f"products/{name}/apis/twins/productApiInformation.json", "{}")
+said = site.publish()
+table.row("publish names an operation that is never called",
+          "operation twins/second: is never called: first has the same method and template" in said, True)
+table.row("and an API in two open products", "api twins: is in two open products: calls without a key are in open-1, not in open-2" in said, True)
+
 with site.serve() as gateway:
     for shows, request, wanted in ROWS:
         method, target, fields = split(request)

@@ -177,6 +177,30 @@ static void test_order_of_definition(void **state)
         check_both_orders(cases[i].rows, &cases[i].wanted);
 }
 
+static void test_twins(void **state)
+{
+    static const struct {
+        const char *method, *template, *twin;
+    } rows[] = {
+        { "GET", "/a/{x}", NULL },     { "GET", "/A/{y}/", "/a/{x}" },       { "PUT", "/a/{x}", NULL },     { "GET", "/a/{x}?q=1", NULL },
+        { "GET", "/a/{z}?q=2", NULL }, { "GET", "/a/{z}?Q=1", "/a/{x}?q=1" }, { "GET", "/b/*", NULL },       { "GET", "/b/{*r}", "/b/*" },
+        { "GET", "/b?p={p}&q={q}", NULL }, { "GET", "/b?q={x}&p={y}", "/b?p={p}&q={q}" }, { "GET", "/b?p={p}", NULL },
+    };
+    struct arena a;
+    struct route_table t;
+    struct err err;
+
+    arena_init_growing(&a, 1 << 20);
+    route_table_init(&t, &a);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_true(route_table_add(&t, slice_from(rows[i].method), slice_from(rows[i].template), OPERATION(rows[i].template), &err));
+        const char *twin = (const char *)(const void *)t.twin;
+        if (rows[i].twin ? !twin || strcmp(twin, rows[i].twin) != 0 : twin != NULL)
+            fail_msg("%s %s: %s", rows[i].method, rows[i].template, twin ? twin : "no twin");
+    }
+    arena_free(&a);
+}
+
 static void test_wrong_templates(void **state)
 {
     static const char *const wrong[] = { "/a/{b", "/a/b}", "/{a}/{A}", "/*/x", "/{}", "/{a}?b={A}", "/?a={x}&b={x}" };
@@ -289,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_order_of_definition),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_wrong_templates),
         cmocka_unit_test(test_api_paths),
         cmocka_unit_test(test_revision_of_the_empty_path),
