@@ -31,7 +31,7 @@ struct query_rule {
     struct query_rule *next;
 };
 
-/* Texts of templates and paths are kept decoded. "v{a}-{b}": literals and parameters in turn; literal[i] stands before parameter i, the last one behind. */
+/* "v{a}-{b}": literals and parameters in turn; literals[i], decoded, stands before parameter i, the last one behind. */
 struct segment_pattern {
     struct slice literals[ROUTE_PARTS_MAX];
     unsigned n_parameters;

@@ -27,9 +27,11 @@ site, table, backend = Site(), Table(), Backend()
 
 
 def product(name, apis, **properties):
+    # No key, no subscription to count: the open product's rate-limit stops nobody.
+    limit = '<rate-limit calls="1" renewal-period="3600" />' if name == "open" else ""
     site.put(f"products/{name}/productInformation.json", {"displayName": name, "subscriptionRequired": name != "open", **properties})
     site.put(f"products/{name}/policy.xml", policies(
-        inbound=f'<set-header name="X-Product-Policy" exists-action="append"><value>{name}</value></set-header>'))
+        inbound=f'<set-header name="X-Product-Policy" exists-action="append"><value>{name}</value></set-header>{limit}'))
     for api in apis:
         site.put(f"products/{name}/apis/{api}/productApiInformation.json", "{}")
 

@@ -71,6 +71,8 @@ POLICIES = {
                                 'ignore-case="true" />', on_error=ERROR),
     "strict": policies(backend='<forward-request fail-on-error-status-code="true" />', on_error=last_error("Source", "Section", "status", "reason", "body")),
     "limited": policies(inbound='<ip-filter action="forbid"><address>127.0.0.1</address></ip-filter>', on_error=ERROR),
+    "rated": policies(inbound='<rate-limit-by-key calls="1" renewal-period="60" counter-key="r" />', on_error=ERROR),
+    "counted": policies(inbound='<quota-by-key calls="1" renewal-period="3000" counter-key="q" />', on_error=ERROR),
     # on-error
     "changed": policies(inbound=throws(), on_error='<set-status code="418" reason="Short" /><set-header name="Content-Type" exists-action="override">'
                         '<value>text/plain</value></set-header><set-body>@("was " + context.Response.StatusCode)</set-body>'),
@@ -187,6 +189,17 @@ def defaults(gateway):
     table.row("403: its own text, as JSON", answer.body, '{ "statusCode": 403, "message": "Say \\"please\\" ä" }'.encode())
     table.row("403: ip-filter", (line(gateway.get("/api/limited/x")), gateway.get("/api/limited/x").text),
               ("403 Forbidden", '{ "statusCode": 403, "message": "Forbidden" }'))
+    gateway.get("/api/rated/x")
+    answer = gateway.get("/api/rated/x")
+    table.row("429: phrase, body, Retry-After", (line(answer), answer.text, 0 < int(answer.get("Retry-After")) <= 60), ("429 Too Many Requests",
+              f'{{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in {answer.get("Retry-After")} seconds." }}', True))
+    gateway.get("/api/counted/x")
+    answer = gateway.get("/api/counted/x")
+    left = int(answer.get("Retry-After"))
+    table.row("403 of a quota: phrase, body, Retry-After", (line(answer), answer.text), ("403 Quota Exceeded",
+              '{ "statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in '
+              f'{left // 3600:02}:{left // 60 % 60:02}:{left % 60:02}." }}'))
+    table.row("quota: LastError", answer.get("X-Error").split("|")[:2], ["quota-by-key", "QuotaExceeded"])
     answer = gateway.get("/lost")
     table.row("404 without an API: global on-error", (line(answer), answer.text, answer.get("X-On-Error")),
               ("404 Resource Not Found", '{ "statusCode": 404, "message": "Resource not found" }', "global"))
