@@ -269,10 +269,23 @@ static struct slice running_status(struct inspection *x)
     return SLICE("null");
 }
 
+/* "generation 7: why", of the newest generation when it was refused; it is not the one that is served. */
+static struct slice refused_generation(struct inspection *x)
+{
+    struct store_entry *list;
+    struct err err;
+    size_t n;
+
+    if (!store_list(x->store, x->arena, &list, &n, &err) || !n || list[0].active || list[0].state != STORE_FAILED_GENERATION)
+        return SLICE_NONE;
+    return arena_printf(x->arena, "generation %lld: %.*s", (long long)list[0].gen, SLICE_ARG(list[0].reason));
+}
+
 static int inspect_status(struct inspection *x, bool loaded, const struct err *why)
 {
     struct slice running = running_status(x);
     const struct json *gateway = json_parse(x->arena, running, NULL);
+    struct slice refused = refused_generation(x);
 
     if (x->cli->json) {
         buf_puts(&x->out, "{\"cache\":");
@@ -281,6 +294,8 @@ static int inspect_status(struct inspection *x, bool loaded, const struct err *w
                    loaded ? (long long)x->generation.gen : 0, count_kind(x, "api"), count_kind(x, "operation"),
                    count_kind(x, "product"), count_kind(x, "subscription"));
         buf_put_json(&x->out, slice_from(loaded ? "" : why->text));
+        buf_puts(&x->out, ",\"refused\":");
+        buf_put_json(&x->out, refused);
         buf_puts(&x->out, ",\"gateway\":");
         buf_put(&x->out, running);
         buf_puts(&x->out, "}\n");
@@ -293,6 +308,8 @@ static int inspect_status(struct inspection *x, bool loaded, const struct err *w
                    count_kind(x, "operation"), count_kind(x, "product"), count_kind(x, "subscription"));
     else
         buf_printf(&x->out, "generation\tnone: %s\n", why->text);
+    if (refused.n)
+        buf_printf(&x->out, "refused\t%.*s\n", SLICE_ARG(refused));
     if (json_type(gateway) != JSON_OBJECT) {
         buf_puts(&x->out, "gateway\tnot running\n");
         return CLI_DONE;

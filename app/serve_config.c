@@ -62,7 +62,6 @@ static void remember(const struct program *p)
     live.apis = p->n_apis;
     live.operations = p->n_operations;
     live.subscriptions = p->n_subscriptions;
-    live.refused[0] = 0;
     struct slice id = slice_first(p->deployment.gateway_id, sizeof live.gateway_id - 1);
     memcpy(live.gateway_id, id.n ? id.p : "", id.n);
     live.gateway_id[id.n] = 0;
@@ -71,11 +70,31 @@ static void remember(const struct program *p)
              (unsigned long long)p->generation, p->n_apis, p->n_operations, p->n_subscriptions, SLICE_ARG(p->deployment.gateway_id));
 }
 
-static void remember_refusal(const struct err *err)
+/* err NULL: what is offered is served. */
+static void remember_refusal(int64_t gen, const struct err *err)
 {
     pthread_mutex_lock(&live.lock);
-    snprintf(live.refused, sizeof live.refused, "%.*s", (int)sizeof live.refused - 1, err->text);
+    live.refused[0] = 0;
+    if (err)
+        snprintf(live.refused, sizeof live.refused, "generation %lld: %.*s", (long long)gen, (int)sizeof live.refused - 64, err->text);
     pthread_mutex_unlock(&live.lock);
+}
+
+/* The cached generation, or the last known good one when it does not compile (another program, another gateway.id). */
+static bool compile_cached(struct serve *s, struct arena *a, struct store_generation *g, struct program **p, struct err *err)
+{
+    struct err why;
+    bool ok = store_boot(s->store, a, g, err);
+
+    while (ok && !compile(s, g, p, &why)) {
+        log_error("ConfigurationRefused", "generation %lld: %s", (long long)g->gen, why.text);
+        if (!live.refused[0])
+            remember_refusal(g->gen, &why);
+        ok = store_boot_refused(s->store, why.text, a, g, err);
+    }
+    if (ok && live.refused[0])
+        log_warn("ConfigurationFallback", "generation %lld is served instead: %s", (long long)g->gen, live.refused);
+    return ok;
 }
 
 bool serve_boot(struct serve *s, struct err *err)
@@ -86,14 +105,9 @@ bool serve_boot(struct serve *s, struct err *err)
     struct err ignored;
 
     arena_init_growing(&a, GENERATION_BYTES_MAX);
-    bool ok = store_boot(s->store, &a, &g, err);
-    if (ok) {
-        ok = compile(s, &g, &p, err);
-        if (ok && !store_boot_done(s->store, &g, &ignored))
-            log_warn("StoreFault", "%s", ignored.text);
-        if (!ok)
-            log_error("ConfigurationRefused", "generation %lld: %s", (long long)g.gen, err->text);
-    }
+    bool ok = compile_cached(s, &a, &g, &p, err);
+    if (ok && !store_boot_done(s->store, &g, &ignored))
+        log_warn("StoreFault", "%s", ignored.text);
     arena_free(&a);
     if (!ok)
         return false;
@@ -110,7 +124,7 @@ static bool hook_accept(void *arg, const struct store_generation *g, void **prog
     struct program *p;
 
     if (!compile(arg, g, &p, err)) {
-        remember_refusal(err);
+        remember_refusal(g->gen, err);
         return false;
     }
     *program = p;
@@ -123,6 +137,7 @@ static bool hook_activate(void *arg, void *program, struct err *err)
 
     (void)arg;
     (void)err;
+    remember_refusal(0, NULL);
     remember(p);
     live_activate(&p->hold);
     if (gateway_state() && strcmp(gateway_state(), "draining") != 0)

@@ -51,6 +51,8 @@ bool store_boot_done(struct store *s, const struct store_generation *g, struct e
     arena_free(&a);
     if (ok && present && row.state == STORE_TRIAL)
         ok = store_confirm(s, g->gen, err);
+    else if (ok && present && g->gen == store_meta_int(s, "boot_refused"))
+        ok = store_reinstate(s, g->gen, err);
     return ok;
 }
 
@@ -300,8 +302,11 @@ static bool boot_from_rest(struct store *s, struct arena *a, struct store_genera
 static bool boot(struct store *s, struct arena *a, struct store_generation *out, struct err *err)
 {
     struct err why;
-    bool expected = store_active(s) || has_any(s);
+    int64_t refused = store_meta_int(s, "boot_refused");
+    bool expected = refused || store_active(s) || has_any(s);
 
+    if (refused && try_load(s, refused, a, out, &why))
+        return true;
     if (expected) {
         if (try_load(s, 0, a, out, err))
             return true;
@@ -314,6 +319,61 @@ static bool boot(struct store *s, struct arena *a, struct store_generation *out,
     if (s->factory)
         store_note_fault(s, "%s: %s", s->factory, why.text);
     return expected ? false : err_set(err, "cache %s: no configuration here yet", s->dir);
+}
+
+/* ---- a boot generation that does not compile ---- */
+
+static bool note_refused(struct store *s, int64_t gen, const char *reason, struct err *err)
+{
+    int64_t back;
+
+    if (s->mode != STORE_OWNER || store_active(s) != gen)
+        return true; /* it was passed over before, or is not ours to judge */
+    /* The newest one is what the next start tries again. */
+    return store_fail(s, gen, reason, &back, err) &&
+           (store_meta_int(s, "boot_refused") > gen ||
+            store_meta_set_int(s, "boot_refused", gen, err));
+}
+
+static bool is_refused(struct store *s, int64_t gen)
+{
+    int64_t n = 0;
+
+    return db_int_of(s->db, 0, &n, NULL, "SELECT 1 FROM gen WHERE gen=?1 AND state=3", "i", gen) &&
+           n;
+}
+
+/* The copy may hold one that cfg.db no longer has; it is served out of RAM. */
+static bool load_copy(struct store *s, struct arena *a, struct store_generation *out,
+                      struct err *err)
+{
+    struct store lkg;
+
+    if (!store_open_lkg(s, &lkg, err))
+        return false;
+    bool ok = try_load(&lkg, 0, a, out, err) && !is_refused(s, out->gen);
+    db_close(lkg.db);
+    return ok;
+}
+
+bool store_boot_refused(struct store *s, const char *reason, struct arena *a,
+                        struct store_generation *g, struct err *err)
+{
+    struct err why;
+    int64_t refused = g->gen;
+
+    if (!note_refused(s, refused, reason, err))
+        return false;
+    while (store_active(s) && store_active(s) != refused) {
+        if (try_load(s, 0, a, g, &why))
+            return true;
+        store_note_fault(s, "%s", why.text);
+        disown(s, store_active(s), why.text);
+    }
+    if (load_copy(s, a, g, &why) ||
+        (s->factory && store_load_factory(s, a, g, &why) && g->gen != refused))
+        return true;
+    return err_set(err, "%s", reason);
 }
 
 static bool loads(struct store *s, struct err *err)

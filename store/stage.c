@@ -302,7 +302,8 @@ static bool point_to(struct store *s, int64_t gen, struct err *err)
 
     if (active && active != gen && !store_meta_set_int(s, "previous", active, err))
         return false;
-    return store_meta_set_int(s, "active", gen, err) && store_meta_drop(s, "trial_starts", err);
+    return store_meta_set_int(s, "active", gen, err) && store_meta_drop(s, "trial_starts", err) &&
+           store_meta_drop(s, "boot_refused", err);
 }
 
 static bool remember_seq(struct store *s, const struct latest *l, struct err *err)
@@ -367,6 +368,20 @@ bool store_confirm(struct store *s, int64_t gen, struct err *err)
     return true;
 }
 
+/* The generation to go back to: the one before, the last known good one, else the newest that
+ * worked. */
+static bool choose_back(struct store *s, int64_t *back, struct err *err)
+{
+    static const char good[] = "SELECT gen FROM gen WHERE gen=?1 AND state IN(1,2)";
+    static const char newest[] = "SELECT gen FROM gen WHERE state=2 ORDER BY gen DESC LIMIT 1";
+
+    if (!db_int_of(s->db, 0, back, err, good, "i", store_meta_int(s, "previous")))
+        return false;
+    if (!*back && !db_int_of(s->db, 0, back, err, good, "i", store_meta_int(s, "lkg")))
+        return false;
+    return *back || db_int_of(s->db, 0, back, err, newest, "");
+}
+
 static bool write_fail(struct store *s, int64_t gen, const char *reason, int64_t *back,
                        struct err *err)
 {
@@ -375,12 +390,8 @@ static bool write_fail(struct store *s, int64_t gen, const char *reason, int64_t
     *back = store_active(s);
     if (*back != gen)
         return true;
-    *back = store_meta_int(s, "previous");
-    if (*back == gen || !*back)
-        *back = store_meta_int(s, "lkg");
-    if (*back == gen)
-        *back = 0;
-    return store_meta_set_int(s, "active", *back, err) && store_meta_drop(s, "trial_starts", err);
+    return choose_back(s, back, err) && store_meta_set_int(s, "active", *back, err) &&
+           store_meta_drop(s, "trial_starts", err);
 }
 
 bool store_fail(struct store *s, int64_t gen, const char *reason, int64_t *back, struct err *err)
@@ -459,6 +470,15 @@ bool store_rollback(struct store *s, int64_t gen, struct err *err)
         return false;
     bool ok = store_set_state(s, gen, STORE_CONFIRMED, NULL, err) && point_to(s, gen, err) &&
               store_meta_set_int(s, "pinned", gen, err) && drop_memory(s, false, err);
+    return finish(s, ok, err);
+}
+
+bool store_reinstate(struct store *s, int64_t gen, struct err *err)
+{
+    if (!begin(s, err))
+        return false;
+    bool ok = store_set_state(s, gen, STORE_CONFIRMED, NULL, err) && point_to(s, gen, err) &&
+              store_drop_etags(s, err);
     return finish(s, ok, err);
 }
 

@@ -105,6 +105,12 @@ struct store_generation {
  * never was one). */
 bool store_boot(struct store *s, struct arena *a, struct store_generation *out, struct err *err)
     WARN_UNUSED;
+/* What store_boot, or this, handed out does not compile: the next one to start with, into *g:
+ * previous, last known good, an older one, cfg.lkg's, the factory pack. The refused one is FAILED
+ * with that reason, and store_boot tries it first at the next start (another program or setting may
+ * do) until another generation is activated. False: none is left. */
+bool store_boot_refused(struct store *s, const char *reason, struct arena *a,
+                        struct store_generation *g, struct err *err) WARN_UNUSED;
 /* Verify the active generation while it is served out of RAM (once a day). Damaged leaves are
  * mended out of cfg.lkg; if that is not enough it gives up its number, and sync brings what is
  * missing. False: err says what was damaged. */
@@ -128,8 +134,7 @@ bool store_unpin(struct store *s, struct err *err) WARN_UNUSED;
 /* The pinned generation, 0 when none is. */
 int64_t store_pinned(struct store *s);
 
-/* The boot generation did compile / did not: store_boot hands out a generation; the caller says how
- * it went. */
+/* The boot generation did compile. */
 bool store_boot_done(struct store *s, const struct store_generation *g, struct err *err)
     WARN_UNUSED;
 

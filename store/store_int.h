@@ -61,6 +61,9 @@ bool store_own_again(struct store *s);
 void store_copy_disk(struct store *s);
 bool store_sync_dir(const char *dir);
 
+/* A generation that was refused at an earlier start compiles now: confirmed and active again. */
+bool store_reinstate(struct store *s, int64_t gen, struct err *err) WARN_UNUSED;
+
 /* Load the read-only pack that devices are shipped with, and store it as an owner does. */
 bool store_load_factory(struct store *s, struct arena *a, struct store_generation *out,
                         struct err *err) WARN_UNUSED;

@@ -424,6 +424,46 @@ static void a_deadly_generation_is_given_up(void **state)
     unboot();
 }
 
+/* A generation that does not compile at a start: an older one, but it is tried again at each start,
+ * and active again once it compiles. */
+static void a_refused_boot_goes_back_and_tries_again(void **state)
+{
+    (void)state;
+    uint64_t sums[2];
+
+    two_generations(sums);
+    for (int i = 0; i < 2; i++) {
+        assert_true(boot());
+        assert_int_equal(booted.gen, 2);
+        assert_true(store_boot_refused(rig.store, "policy x", &boot_arena, &booted, &rig.err));
+        assert_int_equal(booted.gen, 1);
+        assert_int_equal(content(), sums[0]);
+        assert_true(store_boot_done(rig.store, &booted, &rig.err));
+        assert_int_equal(store_active(rig.store), 1);
+        unboot();
+    }
+    assert_true(boot());
+    assert_true(store_boot_done(rig.store, &booted, &rig.err));
+    assert_int_equal(booted.gen, 2);
+    assert_int_equal(store_active(rig.store), 2);
+    unboot();
+    assert_int_equal(boot_content(), sums[1]);
+}
+
+static void when_all_are_refused_nothing_is_lost(void **state)
+{
+    (void)state;
+    uint64_t sums[2];
+
+    two_generations(sums);
+    assert_true(boot());
+    assert_true(store_boot_refused(rig.store, "policy x", &boot_arena, &booted, &rig.err));
+    assert_false(store_boot_refused(rig.store, "policy y", &boot_arena, &booted, &rig.err));
+    assert_string_equal(rig.err.text, "policy y");
+    unboot();
+    assert_int_equal(boot_content(), sums[1]);
+}
+
 /* ---- kills ---- */
 
 static void sync_in_child(unsigned delay_us)
@@ -630,6 +670,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_host_gets_a_directory_below, begin, end),
         cmocka_unit_test_setup_teardown(rollback_pins, begin, end),
         cmocka_unit_test_setup_teardown(a_deadly_generation_is_given_up, begin, end),
+        cmocka_unit_test_setup_teardown(a_refused_boot_goes_back_and_tries_again, begin, end),
+        cmocka_unit_test_setup_teardown(when_all_are_refused_nothing_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(a_kill_leaves_old_or_new, begin, end),
         cmocka_unit_test_setup_teardown(an_unwritable_directory_is_no_obstacle, begin, end),
         cmocka_unit_test_setup_teardown(a_full_disk_is_survived_in_memory, begin, end),
