@@ -1,4 +1,4 @@
-/* sync, import, rollback, verify: the cache and its source. */
+/* sync, import, export, rollback, verify: the cache and its source. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -8,6 +8,7 @@
 #include "platform/http_client.h"
 #include "platform/tls.h"
 #include "store/store.h"
+#include "sync/export.h"
 
 /* Run the agent until a signal asks to end. */
 static int sync_until_signal(struct cli *c, const char *cache)
@@ -62,20 +63,51 @@ int cmd_sync(struct cli *c)
     return code;
 }
 
-/* ---- import, rollback ---- */
+/* ---- import, export, rollback ---- */
 
 int cmd_import(struct cli *c)
 {
+    struct control_command command = { .verb = "import", .is_path = true, .dry_run = cli_flag(c, "--dry-run") };
     const char *cache;
     struct err err;
 
-    if (cli_flag(c, "--dry-run"))
-        return cli_fail(CLI_USAGE, "import: --dry-run is not built yet");
     if (!cli_check_args(c, 1, 1))
         return CLI_USAGE;
-    if (!tls_global_init(&err) || !cli_cache_path(c, true, &cache, &err))
+    bool usable = cli_cache_path(c, !command.dry_run, &cache, &err) || command.dry_run; /* none yet is fine for a dry run */
+    if (!usable || !tls_global_init(&err))
         return cli_fail(CLI_FAILED, "import: %s", err.text);
-    return control_run(c, cache, &(struct control_command){ .verb = "import", .argument = c->args[0], .is_path = true });
+    command.argument = c->args[0];
+    return control_run(c, cache, &command);
+}
+
+static void print_exported(const struct cli *c, const struct sync_exported *e)
+{
+    if (c->json)
+        printf("{\"result\":\"%s\",\"seq\":%lld,\"entities\":%llu,\"bytes\":%llu,\"files\":%u}\n", e->unchanged ? "unchanged" : "exported",
+               (long long)e->seq, (unsigned long long)e->entities, (unsigned long long)e->bytes, e->files);
+    else if (!c->quiet)
+        printf("%s publish %lld: %llu entities, %llu bytes in %u files\n", e->unchanged ? "unchanged" : "exported", (long long)e->seq,
+               (unsigned long long)e->entities, (unsigned long long)e->bytes, e->files);
+}
+
+int cmd_export(struct cli *c)
+{
+    struct store_options options = { .mode = STORE_READER };
+    struct sync_exported exported;
+    struct store *store;
+    struct err err;
+
+    if (!cli_check_args(c, 1, 1))
+        return CLI_USAGE;
+    if (!cli_cache_path(c, false, &options.dir, &err) || !tls_global_init(&err) ||
+        store_open(&options, &store, NULL, &err) != STORE_OPENED)
+        return cli_fail(CLI_FAILED, "export: %s", err.text);
+    bool ok = sync_export(store, c->args[0], &exported, &err);
+    store_close(store);
+    if (!ok)
+        return cli_fail(CLI_FAILED, "export: %s", err.text);
+    print_exported(c, &exported);
+    return CLI_DONE;
 }
 
 int cmd_rollback(struct cli *c)

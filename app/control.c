@@ -95,10 +95,8 @@ static void put_command(struct buf *b, const struct control_command *command)
     buf_puts(b, "{\"verb\":");
     buf_put_json(b, slice_from(command->verb));
     if (command->argument) {
-        char whole[PATH_MAX];
-        const char *path = command->is_path ? realpath(command->argument, whole) : NULL;
         buf_puts(b, ",\"argument\":");
-        buf_put_json(b, slice_from(path ? path : command->argument));
+        buf_put_json(b, slice_from(command->argument));
     }
     buf_puts(b, "}\n");
 }
@@ -146,14 +144,21 @@ static int run_here(struct cli *c, struct store *store, const struct control_com
     return print_answer(&(struct control_answer){ work.exit_code, buf_slice(&out), slice_from(work.err.text) });
 }
 
-int control_run(struct cli *c, const char *cache, const struct control_command *command)
+int control_run(struct cli *c, const char *cache, const struct control_command *asked)
 {
-    struct store_options options = { .dir = cache, .mode = STORE_OWNER };
+    struct control_command whole = *asked, *command = &whole;
+    struct store_options options = { .dir = cache, .mode = asked->dry_run ? STORE_SCRATCH : STORE_OWNER };
     struct store_holder busy = { 0 };
     struct control_answer answer;
     struct store *store;
     struct err err;
+    char path[PATH_MAX];
 
+    if (command->is_path && command->argument) { /* the gateway has another working directory, and a source wants an absolute one */
+        if (!realpath(command->argument, path))
+            return cli_fail(CLI_FAILED, "%s: %s: %s", command->verb, command->argument, strerror(errno));
+        whole.argument = path;
+    }
     switch (store_open(&options, &store, &busy, &err)) {
     case STORE_OPENED: {
         int code = run_here(c, store, command);

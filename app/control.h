@@ -13,7 +13,8 @@
 struct control_command {
     const char *verb;     /* "status", or one of control_work.h */
     const char *argument; /* as struct control_work has it; NULL: none */
-    bool is_path;         /* the argument is a path: sent absolute */
+    bool is_path;         /* the argument is a path: made absolute */
+    bool dry_run;         /* on a copy of the cache in memory, beside whoever holds it */
 };
 
 /* Client side: run the command here under the owner lock, or in the gateway that holds the cache; print its output; its exit code. */

@@ -11,7 +11,6 @@
 struct control_work {
     const char *verb;              /* "sync", "trust", "rollback", "release", "import" */
     const char *argument;          /* trust: FILE.pub or NULL (forget); rollback: generation; import: directory */
-    bool dry_run;                  /* import */
     const struct sync_options *options;
     struct buf *out;               /* for stdout */
     struct err err;                /* one line for stderr when the exit code is not 0 and there is something to say */

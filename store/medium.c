@@ -293,7 +293,7 @@ bool store_recover(struct store *s)
 
     if (!s->in_memory)
         return true;
-    if (!store_own_again(s) || !(path = store_path(s, "cfg.db")))
+    if (s->is_copy || !store_own_again(s) || !(path = store_path(s, "cfg.db")))
         return false;
     /* Make the file and its tables by the usual way, then write into it out of memory. */
     bool ok = store_open_disk(s, &err);

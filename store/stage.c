@@ -348,8 +348,9 @@ static bool prune(struct store *s, struct err *err)
             db_script(s->db,
                       "DELETE FROM genleaf WHERE gen NOT IN (SELECT gen FROM gen);"
                       "DELETE FROM leaf WHERE hash NOT IN (SELECT hash FROM genleaf);"
-                      "DELETE FROM trust WHERE id NOT IN (SELECT trust FROM gen) AND id <> (SELECT "
-                      "max(id) FROM trust)",
+                      /* a chain of roots is kept for others (export) */
+                      "DELETE FROM trust WHERE id NOT IN (SELECT trust FROM gen) AND id <= (SELECT "
+                      "max(id) FROM trust) - 64",
                       err)) ||
            store_write_failed(s);
 }

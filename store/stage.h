@@ -112,6 +112,19 @@ struct slice store_refused(struct store *s, struct arena *a,
 bool store_redate(struct store *s, struct slice text, const struct store_meta_pair *meta, size_t n,
                   struct err *err) WARN_UNUSED;
 
+/* ---- handing on ---- */
+struct store_root_text {
+    int64_t version;
+    struct slice text; /* the raw envelope, in the arena */
+};
+/* The root that the active generation came under, and before it, as far as they are kept, those
+ * that it follows: newest first. */
+bool store_root_chain(struct store *s, struct arena *a, struct store_root_text **out, size_t *n,
+                      struct err *err) WARN_UNUSED;
+/* A leaf as it is sent: its zlib stream, verified. */
+bool store_leaf_stream(struct store *s, struct arena *a, const struct tree_entry *e,
+                       struct slice *z, struct err *err) WARN_UNUSED;
+
 /* ---- when the medium fails ---- */
 /* The last failure was the medium's (full, read-only, I/O), not ours: go on in memory. */
 bool store_medium_failed(struct store *s);

@@ -271,6 +271,19 @@ static enum store_opened open_owner(struct store *s, struct store_holder *busy, 
     return STORE_FAILED;
 }
 
+static enum store_opened open_copy(struct store *s, struct err *err)
+{
+    enum db_trouble trouble;
+
+    if (!db_open("cache in memory", DB_MEMORY, &s->db, &trouble, err) ||
+        !store_make_tables(s->db, err))
+        return STORE_FAILED;
+    s->mode = STORE_OWNER;
+    s->in_memory = s->is_copy = true;
+    store_copy_disk(s);
+    return STORE_OPENED;
+}
+
 static enum store_opened open_reader(struct store *s, struct err *err)
 {
     struct arena a;
@@ -320,7 +333,9 @@ enum store_opened store_open(const struct store_options *options, struct store *
     if (!s->dir || (options->factory && !s->factory))
         err_set(err, "out of memory");
     else
-        r = s->mode == STORE_OWNER ? open_owner(s, busy, err) : open_reader(s, err);
+        r = s->mode == STORE_OWNER    ? open_owner(s, busy, err)
+            : s->mode == STORE_READER ? open_reader(s, err)
+                                      : open_copy(s, err);
     if (r != STORE_OPENED) {
         store_close(s);
         return r;

@@ -31,6 +31,8 @@ struct store;
 enum store_mode {
     STORE_OWNER,  /* read and write; creates what is missing */
     STORE_READER, /* read only, beside an owner or without one */
+    STORE_SCRATCH, /* an owner's view of a copy in RAM: what is written is gone at the end (dry
+                         runs); needs no lock and no directory */
 };
 
 enum store_opened {

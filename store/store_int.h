@@ -24,6 +24,7 @@ struct store {
     enum store_mode mode;
     bool memory_allowed;
     bool in_memory;
+    bool is_copy;  /* for ever: STORE_SCRATCH */
     int owner_fd;  /* the lock; -1: none (reader, or a directory that cannot be locked) */
     struct db *db; /* NULL: a reader without a cache */
     bool medium_failed;

@@ -155,6 +155,23 @@ static bool refuse_first(struct cycle *c, const struct root *seen)
                       fingerprint);
 }
 
+/* Where to begin: a mirror that `export` wrote may lack the first roots; a directory can be looked into. */
+static int64_t lowest_root(struct cycle *c)
+{
+    struct slice *names;
+    size_t n = 0;
+    uint64_t version, lowest = ROOT_STEPS_MAX + 1;
+    struct err err;
+
+    if (c->source->scheme != SOURCE_FILE ||
+        !file_list(c->arena, file_join(c->arena, c->source->base, SLICE("root")), &names, &n, &err))
+        return 1;
+    for (size_t i = 0; i < n; i++)
+        if (slice_to_u64(names[i], INT32_MAX, &version) && version && version < lowest)
+            lowest = version;
+    return lowest > ROOT_STEPS_MAX ? 1 : (int64_t)lowest;
+}
+
 /* A new device may know a key that only a later root has: from root/1 on, the first one with a
  * pinned key. */
 static bool first_root(struct cycle *c, uint8_t (*pins)[CRYPTO_SHA256_BYTES], size_t n)
@@ -162,7 +179,7 @@ static bool first_root(struct cycle *c, uint8_t (*pins)[CRYPTO_SHA256_BYTES], si
     struct root seen = { 0 };
     bool present;
 
-    for (int64_t version = 1; version <= ROOT_STEPS_MAX; version++) {
+    for (int64_t version = lowest_root(c); version <= ROOT_STEPS_MAX; version++) {
         root_free(&c->root);
         if (!get_root(c, version, &c->root, &present)) {
             root_free(&seen);
