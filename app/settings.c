@@ -26,6 +26,22 @@ static const struct setting_def defs[SETTINGS_COUNT] = {
 #undef SETTING
 };
 
+/* Values of settings that are a choice. */
+static const struct {
+    enum setting id;
+    const char *values;
+} choices[] = {
+    { SET_LOGS_STD, "none, text, json, true, false" },
+    { SET_LOGS_STD_LEVEL, "all, debug, info, warn, error, fatal" },
+    { SET_LOGS_LOCAL, "none, auto, true, false, localsyslog, rfc5424, journal, json, forward" },
+    { SET_METRICS_LOCAL, "none, true, false, statsd" },
+};
+
+/* A request needs some memory for its head and its answer, whatever its policies do. */
+#define ARENA_LEAST (64u << 10)
+/* Counts are kept in 32 bits. */
+#define NUMBER_MOST INT32_MAX
+
 static const char *const source_names[] = { "default", "file", "environment", "--set" };
 
 /* First parts of the names that are ours in an environment full of others'. */
@@ -101,23 +117,40 @@ bool settings_parse_size(struct slice v, uint64_t *bytes)
     return scaled(v, scale, bytes);
 }
 
-/* [d.]hh:mm:ss as .NET prints a TimeSpan. */
+/* Of a fraction's digits (up to 7, ticks) the first three count. */
+static bool parse_fraction(struct slice digits, uint64_t *ms)
+{
+    uint64_t ticks, scale = 1;
+
+    for (size_t i = digits.n; i < 7; i++)
+        scale *= 10;
+    if (digits.n > 7 || !slice_to_u64(digits, 9999999, &ticks))
+        return false;
+    *ms = ticks * scale / 10000;
+    return true;
+}
+
+/* [d.]hh:mm:ss[.fffffff] as .NET prints a TimeSpan. */
 static bool parse_timespan(struct slice v, uint64_t *ms)
 {
-    struct slice part[3], rest = v;
-    uint64_t n[3], days = 0;
+    struct slice part[3], rest = v, seconds;
+    uint64_t n[3], days = 0, fraction = 0;
     ptrdiff_t dot = slice_find_byte(v, '.');
 
-    if (dot >= 0) {
+    if (dot >= 0 && dot < slice_find_byte(v, ':')) {
         if (!slice_to_u64(slice_first(v, (size_t)dot), 1000000, &days))
             return false;
         rest = slice_skip(v, (size_t)dot + 1);
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         if (!slice_cut(&rest, ':', &part[i]) || !slice_to_u64(part[i], 1000000, &n[i]))
             return false;
-    *ms = (((days * 24 + n[0]) * 60 + n[1]) * 60 + n[2]) * 1000;
-    return rest.p == NULL;
+    part[2] = rest;
+    if (!slice_cut(&part[2], '.', &seconds) || !slice_to_u64(seconds, 1000000, &n[2]) ||
+        (part[2].p && !parse_fraction(part[2], &fraction)))
+        return false;
+    *ms = (((days * 24 + n[0]) * 60 + n[1]) * 60 + n[2]) * 1000 + fraction;
+    return true;
 }
 
 /* P30D, PT5M, P1DT12H: weeks, days, hours, minutes, seconds; no months or years. */
@@ -172,7 +205,7 @@ static bool parse_u64(enum setting_type type, struct slice v, uint64_t *out)
 {
     switch (type) {
     case TYPE_NUMBER:
-        return slice_to_u64(v, UINT64_MAX / 4, out);
+        return slice_to_u64(v, NUMBER_MOST, out);
     case TYPE_PORT:
         return slice_to_u64(v, 65535, out);
     case TYPE_SIZE:
@@ -197,7 +230,7 @@ static bool value_fits(const struct setting_def *def, struct slice v, const char
         *wanted = "true or false";
         return parse_bool(v, &b);
     case TYPE_NUMBER:
-        *wanted = "a number";
+        *wanted = "a number, up to 2147483647";
         break;
     case TYPE_PORT:
         *wanted = "a port, 0 to 65535";
@@ -212,13 +245,47 @@ static bool value_fits(const struct setting_def *def, struct slice v, const char
     return parse_u64(def->type, v, &n);
 }
 
+/* One of a choice, in any case; *value becomes the spelling of the table. */
+static bool choose(int id, struct slice *value, const char **wanted)
+{
+    struct slice rest = SLICE(""), one;
+
+    for (size_t i = 0; i < COUNT_OF(choices); i++)
+        if ((int)choices[i].id == id)
+            rest = slice_from(*wanted = choices[i].values);
+    if (!rest.n)
+        return true;
+    while (slice_cut(&rest, ',', &one))
+        if (slice_eq_icase(*value, slice_trim(one))) {
+            *value = slice_trim(one);
+            return true;
+        }
+    return false;
+}
+
+/* Limits and time-outs of zero would refuse every request. */
+static bool is_in_bounds(int id, struct slice value, const char **wanted)
+{
+    const struct setting_def *def = &defs[id];
+    struct slice name = slice_from(def->name);
+    bool bounded = slice_starts(name, SLICE("limits.")) || slice_starts(name, SLICE("timeout.")) || id == SET_CONFIG_REFRESH ||
+                   id == SET_CONFIG_TIMEOUT;
+    uint64_t n;
+
+    if (!bounded || !parse_u64(def->type, value, &n))
+        return true;
+    *wanted = id == SET_LIMIT_ARENA ? "at least 64k" : "more than 0";
+    return n >= (id == SET_LIMIT_ARENA ? ARENA_LEAST : 1);
+}
+
 static bool assign(struct settings *s, int id, struct slice value, enum setting_source source, struct err *err)
 {
     const struct setting_def *def = &defs[id];
     const char *wanted = "";
 
     value = slice_trim(value);
-    if (!value_fits(def, value, &wanted))
+    if (def->state != STATE_AZURE && (!value_fits(def, value, &wanted) || !choose(id, &value, &wanted) ||
+                                      !is_in_bounds(id, value, &wanted)))
         return err_set(err, "%s: \"%.*s\": give %s", def->name, SLICE_ARG(value), wanted);
     if (def->state == STATE_LATER && value.n)
         return err_set(err, "%s: not built yet: leave it out", def->name);
@@ -307,6 +374,15 @@ static void warn_unknown_variable(struct slice name, void (*warn)(const char *))
     warn(err.text);
 }
 
+/* Kubernetes writes tcp://10.0.0.1:80 into NET_SERVER_HTTP_PORT for a service called net-server-http; and a template that was
+ * filled with nothing gives no number. */
+static bool is_not_ours(int id, struct slice value)
+{
+    bool is_text = defs[id].type == TYPE_TEXT || defs[id].type == TYPE_LIST;
+
+    return !is_text && (!slice_trim(value).n || slice_find(value, SLICE("://")) >= 0);
+}
+
 /* Two passes: upper-case forms first, so that a dotted name wins over its upper-case form. */
 static bool read_variables(struct settings *s, char **environment, bool dotted, void (*warn)(const char *), struct err *err)
 {
@@ -324,7 +400,8 @@ static bool read_variables(struct settings *s, char **environment, bool dotted, 
                 warn_unknown_variable(name, warn);
             continue;
         }
-        if (!assign(s, id, slice_skip(line, (size_t)eq + 1), SETTING_ENVIRONMENT, err))
+        struct slice value = slice_skip(line, (size_t)eq + 1);
+        if (!is_not_ours(id, value) && !assign(s, id, value, SETTING_ENVIRONMENT, err))
             return err_wrap(err, "environment");
     }
     return true;
@@ -338,7 +415,14 @@ bool settings_read_environment(struct settings *s, char **environment, void (*wa
 void settings_warn_idle(const struct settings *s, void (*warn)(const char *))
 {
     char line[NAME_BYTES_MAX + 128];
+    const char *log = settings_text(s, SET_LOGS_LOCAL);
 
+    if (strchr("lrjf", log[0]) && strcmp(log, "false") != 0) {
+        snprintf(line, sizeof line, "%s: %s: not built: the log goes to stdout", settings_name(SET_LOGS_LOCAL), log);
+        warn(line);
+    }
+    if (strcmp(settings_text(s, SET_METRICS_LOCAL), "statsd") == 0)
+        warn("telemetry.metrics.local: statsd: not built: metrics are on telemetry.metrics.prometheus.port");
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         if (defs[i].state != STATE_AZURE || s->values[i].source == SETTING_DEFAULT)
             continue;
@@ -389,22 +473,26 @@ struct slice settings_list(const struct settings *s, enum setting id, size_t i)
 
 static const char *shown_value(const struct settings *s, size_t i)
 {
-    bool secret = i == SET_ADMIN_TOKEN || i == SET_CONFIG_AUTH;
+    bool secret = i == SET_ADMIN_TOKEN || i == SET_CONFIG_AUTH || i == SET_AZ_SECRET;
 
     return secret && s->values[i].text[0] && s->values[i].text[0] != '@' ? "***" : s->values[i].text;
 }
 
+static void print_one(const struct settings *s, size_t i, FILE *out)
+{
+    static const char *const notes[] = { "", "not built yet: ", "accepted without effect. " };
+
+    fprintf(out, "%s = %s\n    %s%s\n    default: %s; from: %s\n", defs[i].name, shown_value(s, i), notes[defs[i].state],
+            defs[i].meaning, defs[i].fallback[0] ? defs[i].fallback : "(empty)", source_names[s->values[i].source]);
+}
+
 void settings_print(const struct settings *s, FILE *out)
 {
-    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-        if (defs[i].state == STATE_AZURE)
-            continue;
-        fprintf(out, "%s = %s\n    %s%s\n    default: %s; from: %s\n", defs[i].name, shown_value(s, i), defs[i].meaning,
-                defs[i].state == STATE_LATER ? " (not built yet)" : "", defs[i].fallback[0] ? defs[i].fallback : "(empty)",
-                source_names[s->values[i].source]);
-    }
-    fputs("\nAccepted without effect, so that settings of the self-hosted gateway can be taken as they are:\n", out);
+    for (size_t i = 0; i < SETTINGS_COUNT; i++)
+        if (defs[i].state != STATE_AZURE)
+            print_one(s, i, out);
+    fputs("\nOf the self-hosted gateway, without meaning here:\n\n", out);
     for (size_t i = 0; i < SETTINGS_COUNT; i++)
         if (defs[i].state == STATE_AZURE)
-            fprintf(out, "  %s\n", defs[i].name);
+            print_one(s, i, out);
 }
