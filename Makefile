@@ -37,7 +37,9 @@ endif
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla -Wno-unused-parameter
-libraries := $(shell awk '/^name:/ { n = $$2 } /^version:/ { printf "%s%s %s", s, n, $$2; s = "," }' platform/deps/lock)
+libraries := $(shell awk '/^name:/ { n = $$2; sub(/^musl-$(arch)$$/, "musl", n) } \
+    /^version:/ && n !~ /^musl-|-patches$$/ { printf "%s%s %s", s, n, $$2; s = "," }' platform/deps/lock)
+commit    := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),unknown)
 language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAST_LIBRARIES='"$(libraries)"' \
             -DCURL_STATICLIB -DLIBXML_STATIC -DPCRE2_STATIC -DPCRE2_CODE_UNIT_WIDTH=8 -DYAML_DECLARE_STATIC
 common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections \
@@ -69,7 +71,10 @@ $$(objects_$(1)) $$(patsubst %,build/obj/$(1)/%.o,$(unit_tests) $(fault_tests) $
 build/obj/$(1)/%.o: %
 	@mkdir -p $$(@D)
 	$$(call show,CC,$(1) $$<)
-	$$(hide)$$(cc_$(1)) $$(cflags_$(1)) $$(if $$(filter tests/%,$$<),-Wno-write-strings) $$(CFLAGS) -MMD -MP -c $$< -o $$@
+	$$(hide)$$(cc_$(1)) $$(cflags_$(1)) $$(if $$(filter tests/%,$$<),-Wno-write-strings) \
+	    $$(if $$(filter %/cmd_version.c,$$<),-DHOLDFAST_COMMIT='"$(commit)"') $$(CFLAGS) -MMD -MP -c $$< -o $$@
+
+build/obj/$(1)/app/cmd_version.c.o: build/commit
 
 # The seam under civetweb: see platform/civetweb.def.
 build/obj/$(1)/civetweb.o: build/deps/$(2)/set platform/civetweb.def platform/deps/seam.sh
@@ -92,6 +97,11 @@ $(eval $(call variant,unit,host,$(checked),))
 $(eval $(call variant,asan,host,$(sanitize) $(asan_flags),$(asan_flags)))
 $(eval $(call variant,tsan,host,$(sanitize) $(tsan_flags),$(tsan_flags)))
 $(eval $(call variant,fuzz,host,$(sanitize) $(fuzz_flags) -Wno-error -Wno-unknown-warning-option,$(asan_flags) -fsanitize=fuzzer,clang))
+
+# One file knows the commit, so that a commit compiles one file.
+.PHONY: always
+build/commit: always
+	@mkdir -p $(@D); echo '$(commit)' | cmp -s - $@ || echo '$(commit)' > $@
 
 hide := $(if $(V),,@)
 show  = $(if $(V),,@printf '  %-5s %s\n' $(1) '$(2)')

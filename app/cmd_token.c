@@ -144,6 +144,8 @@ int cmd_token(struct cli *c)
     const char *gateway = cli_value(c, "--gateway"), *key = cli_value(c, "--key"), *expiry = cli_value(c, "--expiry");
     struct err err;
 
+    if (c->n_args && strcmp(c->args[0], "trace") == 0)
+        return cli_fail(CLI_USAGE, "token trace: this command is not built yet");
     if (!cli_check_args(c, 1, 2))
         return CLI_USAGE;
     if (!tls_global_init(&err))

@@ -4,9 +4,12 @@
 #include "app/cli.h"
 #include "platform/target.h"
 
-/* Both come from the Makefile: the version, and "name version" of every library, separated by commas. */
+/* All come from the Makefile: version, commit, and "name version" of every library, separated by commas. */
 #ifndef HOLDFAST_VERSION
 #define HOLDFAST_VERSION "0"
+#endif
+#ifndef HOLDFAST_COMMIT
+#define HOLDFAST_COMMIT "unknown"
 #endif
 #ifndef HOLDFAST_LIBRARIES
 #define HOLDFAST_LIBRARIES ""
@@ -20,9 +23,9 @@ int cmd_version(struct cli *c)
     if (!cli_check_args(c, 0, 0))
         return CLI_USAGE;
     if (c->json)
-        printf("{\"version\":\"" HOLDFAST_VERSION "\",\"target\":\"%s\",\"libraries\":{", PLATFORM_TARGET);
+        printf("{\"version\":\"" HOLDFAST_VERSION "\",\"commit\":\"" HOLDFAST_COMMIT "\",\"target\":\"%s\",\"libraries\":{", PLATFORM_TARGET);
     else
-        printf("holdfast " HOLDFAST_VERSION " (%s)\n", PLATFORM_TARGET);
+        printf("holdfast " HOLDFAST_VERSION " (%s, commit " HOLDFAST_COMMIT ")\n", PLATFORM_TARGET);
     while (rest.n && slice_cut(&rest, ',', &library)) {
         if (!slice_cut(&library, ' ', &name))
             continue;

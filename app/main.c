@@ -20,7 +20,7 @@ struct command {
 enum { STATE_BUILT = 1, STATE_LATER = 0 };
 
 #define LATER_COMMANDS \
-    LATER(trace) LATER(origin) LATER(dev) LATER(doctor) LATER(completion)
+    LATER(trace) LATER(origin) LATER(dev) LATER(doctor)
 
 /* A command that is not built yet says so and exits 2. */
 #define LATER(fn)                                                                       \

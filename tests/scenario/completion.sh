@@ -1,0 +1,52 @@
+#!/bin/bash
+# Shell completion knows commands, options, words and settings; what is not built yet says so.
+. "$(dirname "$0")/../tools/scenario-lib.sh"
+
+# complete_line WORDS...: what bash offers for the last word.
+complete_line() {
+    bash -c 'source <("$HOLDFAST" completion bash); COMP_WORDS=(holdfast "$@"); COMP_CWORD=$#; COMPREPLY=(); _holdfast; printf "%s\n" "${COMPREPLY[@]}"' \
+        bash "$@"
+}
+offers() { local wanted=$1; shift; complete_line "$@" | grep -qx -- "$wanted" || { complete_line "$@"; die "holdfast $*: does not offer $wanted"; }; }
+lacks() { local wanted=$1; shift; complete_line "$@" | grep -qx -- "$wanted" && die "holdfast $*: offers $wanted"; return 0; }
+
+export HOLDFAST
+offers inspect in
+offers verify help ve
+lacks trace tr
+offers --reveal inspect --re
+offers api inspect a
+offers apis inspect a
+offers pin trust p
+offers net.server.http.port= serve --set net.server.http.p
+touch "$work/policy.xml"
+offers "$work/policy.xml" check "$work/pol"
+for shell in zsh fish; do "$HOLDFAST" completion $shell | grep -q 'inspect' || die "$shell"; done
+
+# code CODE command...
+code() {
+    local wanted=$1 got=0
+    shift
+    "$HOLDFAST" "$@" > "$work/out" 2> "$work/err" || got=$?
+    [ "$got" = "$wanted" ] || { cat "$work/out" "$work/err"; die "$*: exit $got, wanted $wanted"; }
+}
+code 2 completion tcsh
+for command in 'trace GET /x' origin 'dev .' doctor 'token trace --api a --expiry 1h'; do
+    # shellcheck disable=SC2086
+    code 2 $command
+    grep -q 'not built yet' "$work/err" || die "$command: does not say that it is not built"
+done
+for command in $(complete_line ''); do
+    [ "$command" = help ] && continue
+    code 0 help "$command"
+    grep -q '^examples:' "$work/out" || die "$command: no examples"
+    code 0 "$command" --help
+done
+code 2 inspct
+grep -qx 'holdfast: inspct: no such command: did you mean inspect?' "$work/err" || { cat "$work/err"; die 'the nearest command'; }
+code 2 verify --depe
+[ "$(wc -l < "$work/err")" = 1 ] || die 'more than one line of error'
+code 0 --version
+grep -q '^holdfast [0-9]' "$work/out" || die 'version'
+code 0 version --json
+python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); assert d["version"] and d["target"] and d["commit"] is not None and d["libraries"]["mbedtls"]' "$work/out"
