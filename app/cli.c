@@ -9,6 +9,8 @@
 
 #include "platform/file.h"
 
+#define DEFAULT_CONFIG "/etc/holdfast/holdfast.conf"
+
 static bool quiet_warnings;
 
 void cli_set_quiet(bool quiet)
@@ -115,6 +117,22 @@ void cli_warn(const char *text)
 {
     if (!quiet_warnings)
         fprintf(stderr, "holdfast: warning: %s\n", text);
+}
+
+bool cli_read_settings(const struct cli *c, struct settings *out, void (*warn)(const char *text), struct err *err)
+{
+    const char *file = c->config;
+
+    if (!file && file_exists(DEFAULT_CONFIG))
+        file = DEFAULT_CONFIG;
+    if (file && !settings_read_file(out, file, err))
+        return false;
+    if (!settings_read_environment(out, environ, warn, err))
+        return false;
+    for (size_t i = 0; i < c->n_sets; i++)
+        if (!settings_set(out, c->sets[i], err))
+            return false;
+    return true;
 }
 
 static bool can_write(const char *path)

@@ -25,6 +25,9 @@ struct cli {
     char **args; /* what no option took */
     int n_args;
     bool json, quiet, verbose;
+    const char *config;             /* --config, or NULL */
+    const char *sets[CLI_SETS_MAX]; /* --set and --cache as assignments, in order */
+    size_t n_sets;
     struct settings settings;
     struct arena arena;
     bool failed; /* an option was wrong; the message is out */
@@ -45,6 +48,8 @@ int cli_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_warn(const char *text);
 void cli_set_quiet(bool quiet);
 
+/* Read all sources of settings as the command line named them; again later, too (SIGHUP). */
+bool cli_read_settings(const struct cli *c, struct settings *out, void (*warn)(const char *text), struct err *err);
 /* The directory of the cache as settings name it (cache.path and its defaults); false: none can be used. */
 bool cli_cache_path(struct cli *c, bool create, const char **path, struct err *err);
 

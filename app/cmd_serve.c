@@ -35,39 +35,37 @@ static struct serve serve;
 
 /* ---- settings ---- */
 
-static const char *log_format_name(const char *text)
+/* telemetry.logs.std.level: the settings take nothing else. */
+static enum log_level log_level(const struct settings *s)
 {
-    return strcmp(text, "true") == 0 ? "text" : strcmp(text, "false") == 0 ? "none" : text;
+    static const char *const levels[] = { "debug", "info", "warn", "error", "fatal" };
+    const char *level = settings_text(s, SET_LOGS_STD_LEVEL);
+
+    for (size_t i = 0; i < COUNT_OF(levels); i++)
+        if (strcmp(levels[i], level) == 0)
+            return (enum log_level)i;
+    return LOG_DEBUG; /* all */
 }
 
 static bool start_log(struct cli *c, struct err *err)
 {
-    static const char *const levels[] = { "debug", "info", "warn", "error", "fatal" };
-    const char *format = log_format_name(settings_text(&c->settings, SET_LOGS_STD));
-    const char *level = settings_text(&c->settings, SET_LOGS_STD_LEVEL);
-    enum log_format f = strcmp(format, "json") == 0 ? LOG_FORMAT_JSON : strcmp(format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_NONE;
-    size_t least = 0;
+    const char *format = settings_text(&c->settings, SET_LOGS_STD);
+    enum log_format f = strcmp(format, "json") == 0                                    ? LOG_FORMAT_JSON
+                      : strcmp(format, "text") == 0 || strcmp(format, "true") == 0 ? LOG_FORMAT_TEXT
+                                                                                       : LOG_FORMAT_NONE;
 
-    if (f == LOG_FORMAT_NONE && strcmp(format, "none") != 0)
-        return err_set(err, "telemetry.logs.std: \"%s\": give none, text or json", format);
-    while (least < COUNT_OF(levels) && strcmp(levels[least], level) != 0)
-        least++;
-    if (least == COUNT_OF(levels)) {
-        if (strcmp(level, "all") != 0)
-            return err_set(err, "telemetry.logs.std.level: \"%s\": give all, debug, info, warn, error or fatal", level);
-        least = 0;
-    }
-    return log_start(STDOUT_FILENO, f, (enum log_level)least) || err_errno(err, "log: no writer thread");
+    return log_start(STDOUT_FILENO, f, log_level(&c->settings)) || err_errno(err, "log: no writer thread");
 }
 
-/* RLIMIT_NOFILE to its hard limit; limits.connections is lowered to fit. */
-static void fit_connections(struct cli *c)
+/* RLIMIT_NOFILE to its hard limit; fewer connections than limits.connections if they do not fit. */
+static void fit_connections(struct serve *s)
 {
-    uint64_t wanted = settings_u64(&c->settings, SET_LIMIT_CONNECTIONS);
+    const struct settings *set = &s->cli->settings;
+    uint64_t wanted = settings_u64(set, SET_LIMIT_CONNECTIONS);
     struct rlimit files;
     char text[160];
-    struct err err;
 
+    s->max_connections = (unsigned)wanted;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return;
     files.rlim_cur = files.rlim_max;
@@ -78,26 +76,25 @@ static void fit_connections(struct cli *c)
     uint64_t fits = files.rlim_cur > 2 * SPARE_DESCRIPTORS ? (files.rlim_cur - SPARE_DESCRIPTORS) / 2 : SPARE_DESCRIPTORS / 2;
     if (fits >= wanted)
         return;
+    s->max_connections = (unsigned)fits;
     snprintf(text, sizeof text, "limits.connections: lowered from %llu to %llu: the process may open %llu files",
              (unsigned long long)wanted, (unsigned long long)fits, (unsigned long long)files.rlim_cur);
-    if (!settings_is_default(&c->settings, SET_LIMIT_CONNECTIONS) || fits < 1000)
-        cli_warn(text);
-    snprintf(text, sizeof text, "limits.connections=%llu", (unsigned long long)fits);
-    (void)settings_set(&c->settings, text, &err);
+    cli_warn(text);
 }
 
-static void fill_gateway(struct cli *c)
+void serve_apply_settings(const struct settings *s)
 {
-    const struct settings *s = &c->settings;
 
-    gateway = (struct gateway){
-        .enforce_protocols = settings_bool(s, SET_PROTOCOLS_ENFORCE), .trust_forwarded_proto = settings_bool(s, SET_FORWARDED_PROTO),
-        .https_port = (unsigned)settings_u64(s, SET_HTTPS_PORT), .body_buffered_max = settings_u64(s, SET_LIMIT_BODY_BUFFERED),
-        .expression_steps = (uint32_t)settings_u64(s, SET_LIMIT_STEPS), .connect_ms = settings_u64(s, SET_TIMEOUT_CONNECT),
-        .backend_idle_ms = settings_u64(s, SET_TIMEOUT_BACKEND_IDLE), .send_ms = settings_u64(s, SET_TIMEOUT_SEND),
-        .body_ms = settings_u64(s, SET_TIMEOUT_BODY),
-    };
+    gateway.enforce_protocols = settings_bool(s, SET_PROTOCOLS_ENFORCE);
+    gateway.trust_forwarded_proto = settings_bool(s, SET_FORWARDED_PROTO);
+    gateway.body_buffered_max = settings_u64(s, SET_LIMIT_BODY_BUFFERED);
+    gateway.expression_steps = (uint32_t)settings_u64(s, SET_LIMIT_STEPS);
+    gateway.connect_ms = settings_u64(s, SET_TIMEOUT_CONNECT);
+    gateway.backend_idle_ms = settings_u64(s, SET_TIMEOUT_BACKEND_IDLE);
+    gateway.send_ms = settings_u64(s, SET_TIMEOUT_SEND);
+    gateway.body_ms = settings_u64(s, SET_TIMEOUT_BODY);
     block_set_total(settings_u64(s, SET_LIMIT_BODY_TOTAL));
+    log_set_level(log_level(s));
 }
 
 static unsigned carrier_count(struct cli *c)
@@ -134,8 +131,10 @@ static void start_carrier(unsigned index, void *arg)
         carriers_stop();
         return;
     }
-    if (index == 0)
-        helper_call(start_services, arg);
+    if (index != 0)
+        return;
+    helper_call(start_services, arg);
+    (void)fiber_spawn("watch", serve_watch, arg);
 }
 
 static void drain(void *arg)
@@ -150,28 +149,12 @@ static void drain(void *arg)
     carriers_stop();
 }
 
-static void reload(void *arg)
-{
-    struct err err;
-
-    (void)arg;
-    if (serve_load_certificate(&serve, &err))
-        log_info("CertificateLoaded", "new connections get the certificate as it is now");
-    else
-        log_warn("CertificateKept", "%s: the old one stays", err.text);
-}
-
-static void reload_fiber(void *arg)
-{
-    helper_call(reload, arg);
-}
-
 static void on_signal(int signal)
 {
     static bool draining;
 
     if (signal == SIGHUP) {
-        (void)fiber_spawn("reload", reload_fiber, NULL);
+        (void)fiber_spawn("reload", serve_reload, &serve);
     } else if (!draining) {
         draining = true;
         (void)fiber_spawn("drain", drain, NULL);
@@ -226,13 +209,12 @@ static int configure(struct serve *s, struct err *err)
 
 static bool start_libraries(struct serve *s, struct err *err)
 {
-    const char *ca = settings_text(&s->cli->settings, SET_CA_PATH);
     uint64_t seed[2];
 
     crypto_random(seed, sizeof seed);
     hash_seed(seed[0], seed[1]);
     s->carriers = carrier_count(s->cli);
-    if (!tls_global_init(err) || !tls_trust_open(&s->trust, *ca ? ca : NULL, err) || !http_client_start(s->trust, err))
+    if (!tls_global_init(err) || !sync_setup_trust(s->cli, &s->trust, err) || !http_client_start(s->trust, err))
         return false;
     http1_set_trust(s->trust);
     if (!metrics_open(s->carriers) || !counters_open(settings_u64(&s->cli->settings, SET_LIMIT_COUNTERS)))
@@ -246,8 +228,13 @@ static int prepare(struct serve *s)
     struct err err;
     int code;
 
-    fit_connections(s->cli);
-    fill_gateway(s->cli);
+    fit_connections(s);
+    gateway.https_port = (unsigned)settings_u64(&s->cli->settings, SET_HTTPS_PORT);
+    gateway.health_backends = slice_from(settings_text(&s->cli->settings, SET_HEALTH_BACKENDS));
+    serve_apply_settings(&s->cli->settings);
+    if (!metrics_set_buckets(slice_from(settings_text(&s->cli->settings, SET_OTEL_BUCKETS))))
+        return cli_fail(CLI_USAGE, "%s: \"%s\": give at most %u ascending milliseconds, like 5,10,25.5", settings_name(SET_OTEL_BUCKETS),
+                        settings_text(&s->cli->settings, SET_OTEL_BUCKETS), METRICS_BUCKETS_MAX);
     if (!start_libraries(s, &err))
         return cli_fail(CLI_FAILED, "%s", err.text);
     if ((code = open_cache(s, &err)) != CLI_DONE)
@@ -261,7 +248,7 @@ static int prepare(struct serve *s)
     if ((code = configure(s, &err)) != CLI_DONE)
         return code;
     if (settings_u64(&s->cli->settings, SET_HTTPS_PORT) && !serve_load_certificate(s, &err))
-        return cli_fail(CLI_FAILED, "%s", err.text);
+        return cli_fail(serve_has_pair(s) ? CLI_FAILED : CLI_USAGE, "%s", err.text);
     if (!serve_listen(s, &code, &err))
         return cli_fail(code, "%s", err.text);
     return CLI_DONE;

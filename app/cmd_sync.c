@@ -47,7 +47,7 @@ static int sync_until_signal(struct cli *c, const char *cache)
 int cmd_sync(struct cli *c)
 {
     bool once = cli_flag(c, "--once");
-    const char *cache, *ca = settings_text(&c->settings, SET_CA_PATH);
+    const char *cache;
     struct tls_trust *trust;
     struct err err;
 
@@ -55,7 +55,7 @@ int cmd_sync(struct cli *c)
         return CLI_USAGE;
     if (!cli_cache_path(c, true, &cache, &err))
         return cli_fail(CLI_FAILED, "sync: %s", err.text);
-    if (!tls_global_init(&err) || !tls_trust_open(&trust, *ca ? ca : NULL, &err) || !http_client_start(trust, &err))
+    if (!tls_global_init(&err) || !sync_setup_trust(c, &trust, &err) || !http_client_start(trust, &err))
         return cli_fail(CLI_FAILED, "sync: %s", err.text);
     int code = once ? control_run(c, cache, &(struct control_command){ .verb = "sync" }) : sync_until_signal(c, cache);
     http_client_stop();

@@ -1,4 +1,5 @@
-/* What every request needs to know of the settings: filled once before the carriers run, read-only after. */
+/* What every request needs to know of the settings: filled before the carriers run, and again, number by number, when settings are
+ * read anew (SIGHUP). */
 #ifndef APP_GATEWAY_H
 #define APP_GATEWAY_H
 
@@ -8,12 +9,13 @@
 #include "platform/base/slice.h"
 
 struct gateway {
-    bool enforce_protocols;
-    bool trust_forwarded_proto;
+    _Atomic bool enforce_protocols;
+    _Atomic bool trust_forwarded_proto;
     unsigned https_port;
-    uint64_t body_buffered_max;  /* limits.body.buffered */
-    uint32_t expression_steps;   /* limits.expression.steps */
-    uint64_t connect_ms, backend_idle_ms, send_ms, body_ms;
+    struct slice health_backends;        /* health.backends, comma separated */
+    _Atomic uint64_t body_buffered_max;  /* limits.body.buffered */
+    _Atomic uint32_t expression_steps;   /* limits.expression.steps */
+    _Atomic uint64_t connect_ms, backend_idle_ms, send_ms, body_ms;
 };
 
 extern struct gateway gateway;

@@ -8,8 +8,6 @@
 #include "platform/base/nearest.h"
 #include "platform/file.h"
 
-#define DEFAULT_CONFIG "/etc/holdfast/holdfast.conf"
-
 struct command {
     const char *name;
     int (*run)(struct cli *c);
@@ -82,22 +80,13 @@ static int print_help(const struct command *command)
 
 static bool read_settings(struct cli *c, struct err *err)
 {
-    const char *file = cli_value(c, "--config"), *cache = cli_value(c, "--cache"), *sets[CLI_SETS_MAX];
-    size_t n = cli_values(c, "--set", sets, CLI_SETS_MAX);
+    const char *cache = cli_value(c, "--cache");
 
-    if (!file && file_exists(DEFAULT_CONFIG))
-        file = DEFAULT_CONFIG;
-    if (file && !settings_read_file(&c->settings, file, err))
-        return false;
-    if (!settings_read_environment(&c->settings, environ, cli_warn, err))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!settings_set(&c->settings, sets[i], err))
-            return false;
-    if (!cache)
-        return true;
-    const char *assignment = arena_printf(&c->arena, "cache.path=%s", cache).p;
-    return settings_set(&c->settings, assignment, err);
+    c->config = cli_value(c, "--config");
+    c->n_sets = cli_values(c, "--set", c->sets, CLI_SETS_MAX);
+    if (cache && c->n_sets < CLI_SETS_MAX)
+        c->sets[c->n_sets++] = arena_printf(&c->arena, "cache.path=%s", cache).p;
+    return cli_read_settings(c, &c->settings, cli_warn, err);
 }
 
 static int run_command(const struct command *command, char **args, int n)

@@ -13,13 +13,12 @@
 #include "platform/clock.h"
 #include "platform/fiber.h"
 
-#define BUCKETS 14u
 #define NAMES_BYTES_MAX (8u << 20)
+/* An hour: no request takes longer. */
+#define BUCKET_US_MAX UINT64_C(3600000000)
 
-static const uint64_t bucket_us[BUCKETS] = { 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
-                                             1000000, 2500000, 5000000, 10000000 };
-static const char *const bucket_text[BUCKETS] = { "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",
-                                                  "0.1", "0.25", "0.5", "1", "2.5", "5", "10" };
+static const uint64_t default_buckets_us[] = { 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
+                                               1000000, 2500000, 5000000, 10000000 };
 static const char *const method_names[] = { "other", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE",
                                             "PATCH" };
 
@@ -29,7 +28,7 @@ struct series {
 };
 
 struct histogram {
-    _Atomic uint64_t buckets[BUCKETS + 1];
+    _Atomic uint64_t buckets[METRICS_BUCKETS_MAX + 1];
     _Atomic uint64_t sum_us;
 };
 
@@ -47,6 +46,8 @@ struct operation_name {
 static struct {
     struct per_carrier *carriers[CARRIERS_MAX];
     unsigned n_carriers;
+    uint64_t buckets_us[METRICS_BUCKETS_MAX]; /* upper bounds */
+    unsigned n_buckets;
     /* Names: written under the lock when a program is compiled, never moved; read by number. */
     pthread_mutex_t lock;
     struct arena arena;
@@ -57,9 +58,45 @@ static struct {
     _Atomic uint64_t events[METRICS_EVENTS];
 } metrics = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+/* Milliseconds, perhaps with a fraction, as microseconds. */
+static bool parse_bucket(struct slice text, uint64_t *us)
+{
+    struct slice whole;
+    uint64_t ms, thousandths = 0, scale = 100;
+
+    if (!slice_cut(&text, '.', &whole) || !slice_to_u64(whole, BUCKET_US_MAX / 1000, &ms) || text.n > 3)
+        return false;
+    for (size_t i = 0; i < text.n; i++, scale /= 10) {
+        if (!ascii_is_digit(text.p[i]))
+            return false;
+        thousandths += (uint64_t)(text.p[i] - '0') * scale;
+    }
+    *us = ms * 1000 + thousandths;
+    return *us > 0;
+}
+
+bool metrics_set_buckets(struct slice list)
+{
+    struct slice one;
+    unsigned n = 0;
+    uint64_t us;
+
+    while (list.n && slice_cut(&list, ',', &one)) {
+        if (n == METRICS_BUCKETS_MAX || !parse_bucket(slice_trim(one), &us) || (n && us <= metrics.buckets_us[n - 1]))
+            return false;
+        metrics.buckets_us[n++] = us;
+    }
+    metrics.n_buckets = n;
+    return true;
+}
+
 bool metrics_open(unsigned carriers)
 {
     metrics.n_carriers = carriers;
+    if (!metrics.n_buckets) {
+        memcpy(metrics.buckets_us, default_buckets_us, sizeof default_buckets_us);
+        metrics.n_buckets = COUNT_OF(default_buckets_us);
+    }
     for (unsigned i = 0; i < carriers; i++) {
         void *p = mmap(NULL, sizeof(struct per_carrier), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (p == MAP_FAILED)
@@ -153,7 +190,7 @@ static void observe(struct histogram *h, uint64_t ns)
     uint64_t us = ns / NS_PER_US;
     unsigned i = 0;
 
-    while (i < BUCKETS && us > bucket_us[i])
+    while (i < metrics.n_buckets && us > metrics.buckets_us[i])
         i++;
     bump(&h->buckets[i], 1);
     bump(&h->sum_us, us);
@@ -257,31 +294,39 @@ static void write_requests(struct buf *b)
     }
 }
 
+static void write_bucket(struct buf *b, const char *name, struct slice api, unsigned i, uint64_t below)
+{
+    buf_printf(b, "%s_bucket{", name);
+    put_label(b, "api", api);
+    if (i < metrics.n_buckets)
+        buf_printf(b, ",le=\"%g\"} %llu\n", (double)metrics.buckets_us[i] / 1e6, (unsigned long long)below);
+    else
+        buf_printf(b, ",le=\"+Inf\"} %llu\n", (unsigned long long)below);
+}
+
 static void write_histogram(struct buf *b, const char *name, uint32_t api, size_t offset)
 {
-    uint64_t buckets[BUCKETS + 1] = { 0 }, sum = 0, count = 0;
+    uint64_t buckets[METRICS_BUCKETS_MAX + 1] = { 0 }, sum = 0, below = 0;
 
     for (unsigned c = 0; c < metrics.n_carriers; c++) {
         struct histogram *h = (struct histogram *)((char *)metrics.carriers[c] + offset) + api;
-        for (unsigned i = 0; i <= BUCKETS; i++)
-            buckets[i] += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
+        for (unsigned i = 0; i <= metrics.n_buckets; i++) {
+            uint64_t count = atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
+            buckets[i] += count;
+            below += count;
+        }
         sum += atomic_load_explicit(&h->sum_us, memory_order_relaxed);
     }
-    for (unsigned i = 0; i <= BUCKETS; i++)
-        count += buckets[i];
-    if (!count)
+    if (!below)
         return;
-    for (unsigned i = 0, below = 0; i <= BUCKETS; i++) {
-        below += (unsigned)buckets[i];
-        buf_printf(b, "%s_bucket{", name);
-        put_label(b, "api", metrics.apis[api]);
-        buf_printf(b, ",le=\"%s\"} %u\n", i < BUCKETS ? bucket_text[i] : "+Inf", below);
-    }
+    below = 0;
+    for (unsigned i = 0; i <= metrics.n_buckets; i++)
+        write_bucket(b, name, metrics.apis[api], i, below += buckets[i]);
     buf_printf(b, "%s_sum{", name);
     put_label(b, "api", metrics.apis[api]);
     buf_printf(b, "} %llu.%06llu\n%s_count{", (unsigned long long)(sum / 1000000), (unsigned long long)(sum % 1000000), name);
     put_label(b, "api", metrics.apis[api]);
-    buf_printf(b, "} %llu\n", (unsigned long long)count);
+    buf_printf(b, "} %llu\n", (unsigned long long)below);
 }
 
 static void write_histograms(struct buf *b)
@@ -302,6 +347,8 @@ void metrics_write(struct buf *out)
     write_histograms(out);
     metrics_head(out, "holdfast_arena_overflows_total", "counter", "Requests that ran out of limits.arena.");
     buf_printf(out, "holdfast_arena_overflows_total %llu\n", (unsigned long long)metrics.events[METRICS_ARENA_OVERFLOW]);
+    metrics_head(out, "holdfast_certificate_errors_total", "counter", "Changed certificates that could not be used: the old one stayed.");
+    buf_printf(out, "holdfast_certificate_errors_total %llu\n", (unsigned long long)metrics.events[METRICS_CERTIFICATE_ERROR]);
 }
 
 uint64_t metrics_requests_total(void)

@@ -15,6 +15,11 @@
 #define METRICS_APIS_MAX 4096u
 #define METRICS_SERIES_MAX 8192u
 
+/* Upper bounds of histogram buckets. */
+#define METRICS_BUCKETS_MAX 32u
+
+/* Before metrics_open: ascending milliseconds, comma separated ("5,10,25"); empty: the default ones. False: they are not that. */
+bool metrics_set_buckets(struct slice list);
 /* Before the carriers run. False: no memory (errno). */
 bool metrics_open(unsigned carriers);
 
@@ -26,7 +31,7 @@ uint32_t metrics_operation_id(struct slice api, struct slice operation);
 void metrics_request(uint32_t operation_id, struct slice method, int status, uint64_t duration_ns, uint64_t backend_ns);
 
 /* Counts that single events add to. */
-enum metrics_event { METRICS_ARENA_OVERFLOW, METRICS_REQUEST_PANIC, METRICS_EVENTS };
+enum metrics_event { METRICS_ARENA_OVERFLOW, METRICS_REQUEST_PANIC, METRICS_CERTIFICATE_ERROR, METRICS_EVENTS };
 void metrics_event(enum metrics_event event);
 
 /* "# HELP" and "# TYPE" lines of a metric. */

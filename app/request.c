@@ -6,6 +6,7 @@
 
 #include "app/gateway.h"
 #include "app/metrics.h"
+#include "app/ready.h"
 #include "app/request_int.h"
 #include "app/request_log.h"
 #include "app/url.h"
@@ -67,16 +68,36 @@ static void answer_unavailable(struct conn *c)
         conn_abort(c);
 }
 
+/* NULL: ready. */
+static const char *backends_not_ready(struct conn *c)
+{
+    struct live_hold *hold = live_enter();
+    struct slice why = SLICE_NONE;
+
+    if (!hold)
+        return "no configuration yet";
+    bool ready = ready_backends(conn_arena(c), (struct program *)hold, &why);
+    live_leave(hold);
+    return ready ? NULL : arena_cstr(conn_arena(c), why);
+}
+
 static void answer_probe(struct conn *c)
 {
     const char *why = gateway_state();
-    struct slice query = conn_head(c)->query;
-    struct slice body = SLICE("{ \"status\": \"ok\" }");
+    struct slice query = conn_head(c)->query, body = SLICE("{ \"status\": \"ok\" }");
+    struct buf b;
 
     if (url_query_get(query, SLICE("live")).p)
         why = NULL;
-    if (why)
-        body = arena_printf(conn_arena(c), "{ \"status\": \"unavailable\", \"reason\": \"%s\" }", why);
+    else if (!why && query_get(query, SLICE("ready")).p)
+        why = backends_not_ready(c);
+    if (why) {
+        buf_init(&b, conn_arena(c));
+        buf_puts(&b, "{ \"status\": \"unavailable\", \"reason\": ");
+        buf_put_json(&b, slice_from(why));
+        buf_puts(&b, " }");
+        body = buf_slice(&b);
+    }
     if (!answer_json(c, why ? 503 : 200, NULL, body))
         conn_abort(c);
 }

@@ -24,13 +24,25 @@ struct serve {
     struct slice admin_token;
     uint64_t started_wall_ns;
     unsigned carriers;
+    unsigned max_connections; /* limits.connections, or what fits */
+    char certificate_version[512]; /* of the files that were last looked at; helper threads, one at a time */
 };
 
 /* serve_config.c: generations to programs, certificates */
 bool serve_boot(struct serve *s, struct err *err);            /* false: nothing to serve yet */
 void serve_set_hooks(struct serve *s);
+bool serve_has_pair(const struct serve *s);                   /* certificate and key are both set, or neither */
 bool serve_load_certificate(struct serve *s, struct err *err);
 void serve_status_json(struct serve *s, struct buf *b);
+
+/* serve_reload.c: fibers of carrier 0 */
+void serve_reload(void *serve); /* settings and certificates anew (SIGHUP) */
+void serve_watch(void *serve);  /* follows certificates for ever */
+/* Helper thread: load the certificate if its files changed, or because it was asked for. */
+void serve_follow_certificate(struct serve *s, bool asked);
+
+/* cmd_serve.c: what requests read of the settings */
+void serve_apply_settings(const struct settings *s);
 
 /* serve_ports.c: listening, metrics, admin */
 bool serve_listen(struct serve *s, int *exit_code, struct err *err);

@@ -187,13 +187,18 @@ static bool make_self_signed(struct serve *s, const char *certificate, const cha
     return tls_server_open(&s->tls, certificate_pem, key_pem, err);
 }
 
+bool serve_has_pair(const struct serve *s)
+{
+    return !*settings_text(&s->cli->settings, SET_TLS_CERTIFICATE) == !*settings_text(&s->cli->settings, SET_TLS_KEY);
+}
+
 bool serve_load_certificate(struct serve *s, struct err *err)
 {
     const struct settings *set = &s->cli->settings;
     const char *certificate = settings_text(set, SET_TLS_CERTIFICATE), *key = settings_text(set, SET_TLS_KEY);
     struct tls_server *fresh = NULL, *old = s->tls;
 
-    if (!*certificate != !*key)
+    if (!serve_has_pair(s))
         return err_set(err, "%s: not set, though %s is: give both",
                        settings_name(*key ? SET_TLS_CERTIFICATE : SET_TLS_KEY), settings_name(*key ? SET_TLS_KEY : SET_TLS_CERTIFICATE));
     if (*certificate) {

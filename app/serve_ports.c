@@ -233,7 +233,7 @@ bool serve_start_server(struct serve *s, struct err *err)
         .limits = { .head_bytes = settings_u64(set, SET_LIMIT_HEADER_BYTES), .target_bytes = settings_u64(set, SET_LIMIT_TARGET_BYTES),
                     .fields = (uint32_t)settings_u64(set, SET_LIMIT_HEADER_COUNT) },
         .arena_bytes = settings_u64(set, SET_LIMIT_ARENA),
-        .max_connections = (unsigned)settings_u64(set, SET_LIMIT_CONNECTIONS),
+        .max_connections = s->max_connections,
         .max_tls_connections = (unsigned)settings_u64(set, SET_LIMIT_CONNECTIONS_TLS),
         .max_requests = (unsigned)settings_u64(set, SET_LIMIT_REQUESTS),
         .head_ms = settings_u64(set, SET_TIMEOUT_HEAD), .body_ms = settings_u64(set, SET_TIMEOUT_BODY),

@@ -332,6 +332,15 @@ bool settings_set(struct settings *s, const char *assignment, struct err *err)
     return assign_named(s, slice_from(assignment), SETTING_COMMAND_LINE, err) || err_wrap(err, "--set");
 }
 
+bool settings_take(struct settings *s, const struct settings *from, enum setting id)
+{
+    char *text = arena_cstr(&s->arena, slice_from(from->values[id].text));
+
+    if (text)
+        s->values[id] = (struct setting_value){ text, from->values[id].source };
+    return text != NULL;
+}
+
 /* ---- environment ---- */
 
 /* config.service.endpoint -> CONFIG_SERVICE_ENDPOINT */

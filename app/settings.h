@@ -38,6 +38,8 @@ bool settings_read_file(struct settings *s, const char *path, struct err *err);
 bool settings_read_environment(struct settings *s, char **environment, void (*warn)(const char *text), struct err *err);
 /* One NAME=VALUE of --set. */
 bool settings_set(struct settings *s, const char *assignment, struct err *err);
+/* Take over one value of other settings. False: no room. */
+bool settings_take(struct settings *s, const struct settings *from, enum setting id);
 /* Warnings about settings that are accepted but do nothing here. */
 void settings_warn_idle(const struct settings *s, void (*warn)(const char *text));
 

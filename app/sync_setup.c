@@ -9,6 +9,8 @@
 #include "platform/log.h"
 
 #define AUTH_FILE_MAX 65536u
+/* Where an administrator puts CA certificates (Debian's update-ca-certificates). */
+#define LOCAL_CA_DIR "/usr/local/share/ca-certificates"
 
 /* "GatewayKey on-prem&20251231…&signature" -> "on-prem" */
 static struct slice id_in_token(struct slice token)
@@ -39,6 +41,16 @@ bool sync_setup_gateway_id(struct cli *c, char out[257], struct err *err)
     memcpy(out, id.n ? id.p : "", id.n);
     out[id.n] = 0;
     return true;
+}
+
+bool sync_setup_trust(const struct cli *c, struct tls_trust **out, struct err *err)
+{
+    const char *path = settings_text(&c->settings, SET_CA_PATH);
+
+    if (!tls_trust_open(out, *path ? path : NULL, err))
+        return false;
+    return !settings_bool(&c->settings, SET_LOCAL_CA) || !file_is_dir(LOCAL_CA_DIR) || tls_trust_add(*out, LOCAL_CA_DIR, err) ||
+           err_wrap(err, "%s", settings_name(SET_LOCAL_CA));
 }
 
 static struct slice host_name(struct arena *a)
@@ -116,7 +128,7 @@ bool sync_setup_fill(struct cli *c, struct store *store, struct sync_setup *setu
         .endpoints = setup->endpoints, .n_endpoints = take_list(s, SET_CONFIG_ENDPOINT, setup->endpoints),
         .auth = settings_text(s, SET_CONFIG_AUTH), .channel = settings_text(s, SET_CONFIG_CHANNEL),
         .roots = setup->roots, .n_roots = take_list(s, SET_CONFIG_TRUST_ROOT, setup->roots),
-        .refresh_ms = settings_u64(s, SET_CONFIG_REFRESH), .gateway_id = setup->gateway_id,
+        .refresh_ms = settings_u64(s, SET_CONFIG_REFRESH), .exchange_ms = settings_u64(s, SET_CONFIG_TIMEOUT), .gateway_id = setup->gateway_id,
         .skip_verify = settings_bool(s, SET_CONFIG_SKIP_VERIFY), .store = store,
         .hooks = { .accept = accept_and_forget, .arg = setup },
     };

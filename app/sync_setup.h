@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 #include "app/program.h"
+#include "platform/tls.h"
 #include "sync/agent.h"
 
 /* Endpoints and trust roots that settings may list. */
@@ -19,6 +20,9 @@ struct sync_setup {
 /* Fill setup from the settings; hooks check a generation by compiling it and activate nothing. What it points to lives as long as c and
  * setup. False: a message for exit 2. Does not check the endpoints: sync_options_check does. */
 bool sync_setup_fill(struct cli *c, struct store *store, struct sync_setup *setup, struct err *err);
+
+/* The CA certificates of net.client.tls.ca.path, and with certificates.local.ca.enabled those of the machine's administrator. */
+bool sync_setup_trust(const struct cli *c, struct tls_trust **out, struct err *err);
 
 /* gateway.id, or gateway.name, or the ID inside config.service.auth; empty when none is set. */
 bool sync_setup_gateway_id(struct cli *c, char out[257], struct err *err);

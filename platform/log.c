@@ -313,6 +313,11 @@ bool log_start(int fd, enum log_format format, enum log_level least)
     return error == 0;
 }
 
+void log_set_level(enum log_level least)
+{
+    atomic_store(&logger.least, (int)least);
+}
+
 /* A writer that is stuck in its write is left behind; later lines are dropped, so that nothing else gets
  * stuck. */
 void log_stop(uint64_t ms)

@@ -14,6 +14,8 @@ enum log_format { LOG_FORMAT_NONE, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Start the writer thread on fd (stdout). Before this, and in commands, lines go straight to stderr. */
 bool log_start(int fd, enum log_format format, enum log_level least);
+/* Any thread. */
+void log_set_level(enum log_level least);
 /* Write what is in the rings (at most ms), then end the writer; lines go to stderr again. A writer that is
  * stuck in a stopped reader is left behind, and later lines are dropped. */
 void log_stop(uint64_t ms);

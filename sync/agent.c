@@ -267,19 +267,35 @@ static struct slice *copy_list(struct arena *a, const struct slice *list, size_t
     return copy;
 }
 
-static bool copy_options(struct sync_agent *g, const struct sync_options *from)
+static bool copy_options(struct sync_options *o, struct arena *a, const struct sync_options *from)
 {
-    struct sync_options *o = &g->options;
-
     *o = *from;
-    o->endpoints = copy_list(&g->arena, from->endpoints, from->n_endpoints);
-    o->roots = copy_list(&g->arena, from->roots, from->n_roots);
-    o->auth = copy_text(&g->arena, from->auth);
-    o->channel = copy_text(&g->arena, from->channel);
-    o->gateway_id = copy_text(&g->arena, from->gateway_id);
+    o->endpoints = copy_list(a, from->endpoints, from->n_endpoints);
+    o->roots = copy_list(a, from->roots, from->n_roots);
+    o->auth = copy_text(a, from->auth);
+    o->channel = copy_text(a, from->channel);
+    o->gateway_id = copy_text(a, from->gateway_id);
     if (!o->refresh_ms)
         o->refresh_ms = REFRESH_MS;
-    return !g->arena.overflow;
+    return !a->overflow;
+}
+
+bool sync_agent_reconfigure(struct sync_agent *agent, const struct sync_options *options,
+                            struct err *err)
+{
+    struct sync_options fresh;
+    struct arena a;
+
+    arena_init_growing(&a, 1u << 20);
+    if (!copy_options(&fresh, &a, options)) {
+        arena_free(&a);
+        return err_set(err, "sync: out of memory");
+    }
+    arena_free(&agent->arena);
+    agent->arena = a;
+    agent->options = fresh;
+    agent->failures = 0;
+    return true;
 }
 
 static void free_agent(struct sync_agent *g)
@@ -319,7 +335,7 @@ bool sync_agent_start(const struct sync_options *options, struct sync_agent **ou
     *out = NULL;
     if (!g)
         return err_set(err, "sync: out of memory");
-    if (!copy_options(g, options)) {
+    if (!copy_options(&g->options, &g->arena, options)) {
         free_agent(g);
         return err_set(err, "sync: out of memory");
     }

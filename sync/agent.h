@@ -57,6 +57,8 @@ struct sync_options {
     const struct slice *roots; /* config.trust.root: FILE.pub or sha256:HEX */
     size_t n_roots;
     uint64_t refresh_ms;    /* config.service.refreshInterval; 0: 30 s */
+    uint64_t exchange_ms;   /* config.service.integration.timeout: one small file, or connecting; 0:
+                               no limit of its own (what is large is judged by its speed) */
     const char *gateway_id; /* may be NULL */
     bool skip_verify;       /* of TLS certificates: testing only */
     struct store *store;    /* an owner's */
@@ -102,6 +104,10 @@ bool sync_agent_start(const struct sync_options *options, struct sync_agent **ou
 /* End after the present step (a transfer is broken off), join, free. The store is the caller's
  * again. NULL is fine. */
 void sync_agent_stop(struct sync_agent *agent);
+/* Other endpoints, token, trust, times from now on. Only inside sync_agent_call, that is between two
+ * cycles. False: no memory; nothing has changed. */
+bool sync_agent_reconfigure(struct sync_agent *agent, const struct sync_options *options,
+                            struct err *err) WARN_UNUSED;
 /* Any thread: begin a cycle now. */
 void sync_agent_wake(struct sync_agent *agent);
 /* Any thread but a carrier's: run fn(arg, store) on the agent's thread between two cycles and wait

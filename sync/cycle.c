@@ -483,6 +483,7 @@ static void try_sources(struct cycle *c)
         }
         name_etag(c);
         c->x.skip_verify = o->skip_verify;
+        c->x.exchange_ms = o->exchange_ms;
         if (try_source_anyway(c)) {
             c->out->reason = SYNC_OK;
             if (any && !store_pinned(c->store))

@@ -310,9 +310,12 @@ bool source_get(struct exchange *x, struct get *g, enum sync_reason *reason, str
     if (!url.p)
         return err_set(err, "out of memory");
     make_fields(x, g, &fields);
+    uint64_t connect_ms =
+        x->exchange_ms && x->exchange_ms < CONNECT_MS ? x->exchange_ms : CONNECT_MS;
     struct http_client_request request = { .url = url.p,
                                            .fields = &fields,
-                                           .connect_ms = CONNECT_MS,
+                                           .connect_ms = connect_ms,
+                                           .total_ms = g->bytes ? 0 : x->exchange_ms,
                                            .low_speed_bytes = LOW_SPEED_BYTES,
                                            .low_speed_s = LOW_SPEED_S,
                                            .stop = x->stopping,

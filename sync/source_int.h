@@ -31,6 +31,7 @@ struct exchange {
     struct arena *arena;
     const char *authorization; /* whole field value, or NULL */
     bool skip_verify;
+    uint64_t exchange_ms;         /* as in struct sync_options */
     const _Atomic bool *stopping; /* may be NULL */
     uint64_t requests, bytes;     /* counted here */
 };
