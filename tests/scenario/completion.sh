@@ -7,8 +7,8 @@ complete_line() {
     bash -c 'source <("$HOLDFAST" completion bash); COMP_WORDS=(holdfast "$@"); COMP_CWORD=$#; COMPREPLY=(); _holdfast; printf "%s\n" "${COMPREPLY[@]}"' \
         bash "$@"
 }
-offers() { local wanted=$1; shift; complete_line "$@" | grep -qx -- "$wanted" || { complete_line "$@"; die "holdfast $*: does not offer $wanted"; }; }
-lacks() { local wanted=$1; shift; complete_line "$@" | grep -qx -- "$wanted" && die "holdfast $*: offers $wanted"; return 0; }
+offers() { local wanted=$1; shift; grep -qx -- "$wanted" < <(complete_line "$@") || { complete_line "$@"; die "holdfast $*: does not offer $wanted"; }; }
+lacks() { local wanted=$1; shift; grep -qx -- "$wanted" < <(complete_line "$@") && die "holdfast $*: offers $wanted"; return 0; }
 
 export HOLDFAST
 offers inspect in
@@ -21,7 +21,7 @@ offers pin trust p
 offers net.server.http.port= serve --set net.server.http.p
 touch "$work/policy.xml"
 offers "$work/policy.xml" check "$work/pol"
-for shell in zsh fish; do "$HOLDFAST" completion $shell | grep -q 'inspect' || die "$shell"; done
+for shell in zsh fish; do grep -q inspect < <("$HOLDFAST" completion $shell) || die "$shell"; done
 
 # code CODE command...
 code() {

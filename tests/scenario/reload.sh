@@ -22,7 +22,7 @@ shows() {
     die "the certificate is $(shown), not $1"
 }
 says() { for _ in $(seq 100); do grep -q -- "$1" "$work/gateway.log" && return; sleep 0.1; done; die "the log does not say: $1"; }
-metric() { curl -s "http://127.0.0.1:$metrics/metrics" | grep -qx "$1" || die "no metric $1"; }
+metric() { status 200 "http://127.0.0.1:$metrics/metrics"; grep -qx "$1" "$work/body" || die "no metric $1"; }
 
 start_backends
 copy_artifacts
