@@ -87,7 +87,8 @@ bool cli_check_args(struct cli *c, int min, int max)
             remove_args(c, i, 1);
             break;
         }
-        if (c->args[i][0] == '-' && c->args[i][1]) {
+        /* "-2" names a generation. */
+        if (c->args[i][0] == '-' && c->args[i][1] && !ascii_is_digit(c->args[i][1])) {
             cli_fail(CLI_USAGE, "%s: %s: no such option: see `holdfast help %s`", c->command, c->args[i], c->command);
             return false;
         }

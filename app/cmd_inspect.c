@@ -1,50 +1,14 @@
 /* inspect: what is cached, read beside a running gateway or without one. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "app/cli.h"
-#include "app/control.h"
-#include "platform/base/buf.h"
+#include "app/inspect_int.h"
 #include "platform/base/nearest.h"
-#include "platform/json.h"
 #include "platform/tls.h"
-#include "store/store.h"
 
-#define COLUMNS_MAX 4
-
-/* A list that can be asked for: INSPECT entity kind and the properties shown behind the id. */
-struct listing {
-    const char *name, *kind;
-    const char *columns[COLUMNS_MAX];
-};
-
-static const struct listing listings[] = {
-    { "apis", "api", { "path", "displayName", "apiRevision", "serviceUrl" } },
-    { "products", "product", { "displayName", "state", "subscriptionRequired" } },
-    { "subscriptions", "subscription", { "displayName", "scope", "state" } },
-    { "backends", "backend", { "url", "protocol" } },
-    { "named-values", "named-value", { "displayName", "value" } },
-    { "fragments", "fragment", { "file" } },
-    { "gateways", "gateway", { "description" } },
-    { "users", "user", { "email" } },
-};
-
-struct entity {
-    struct slice kind, id;
-    const struct json *json, *properties;
-};
-
-struct inspection {
-    struct cli *cli;
-    struct arena *arena;
-    struct store *store;
-    struct store_generation generation;
-    struct entity *entities;
-    bool reveal;
-    struct buf out;
-};
+#define CELLS_MAX 16u
+#define NEAREST_SHOWN 3
 
 /* ---- reading ---- */
 
@@ -56,7 +20,7 @@ static bool open_store(struct inspection *x, struct err *err)
            store_open(&options, &x->store, NULL, err) == STORE_OPENED;
 }
 
-static bool parse_entities(struct inspection *x, struct err *err)
+bool inspect_parse_entities(struct inspection *x, struct err *err)
 {
     x->entities = arena_array(x->arena, struct entity, x->generation.n);
     if (!x->entities)
@@ -73,10 +37,10 @@ static bool parse_entities(struct inspection *x, struct err *err)
 
 static bool load_entities(struct inspection *x, struct err *err)
 {
-    return store_load(x->store, 0, x->arena, &x->generation, err) && parse_entities(x, err);
+    return store_load(x->store, 0, x->arena, &x->generation, err) && inspect_parse_entities(x, err);
 }
 
-static const struct entity *find(const struct inspection *x, const char *kind, struct slice id)
+const struct entity *inspect_find(const struct inspection *x, const char *kind, struct slice id)
 {
     for (size_t i = 0; i < x->generation.n; i++)
         if (slice_eq(x->entities[i].kind, slice_from(kind)) && slice_eq(x->entities[i].id, id))
@@ -84,368 +48,149 @@ static const struct entity *find(const struct inspection *x, const char *kind, s
     return NULL;
 }
 
-/* ---- writing ---- */
-
-static bool is_secret(const struct entity *e, struct slice property)
-{
-    if (slice_eq(property, SLICE("primaryKeyHash")) || slice_eq(property, SLICE("secondaryKeyHash")) ||
-        slice_eq(property, SLICE("subscriptionKeySalt")) || slice_eq(property, SLICE("credentials")))
-        return true;
-    return slice_eq(property, SLICE("value")) && json_bool(json_get(e->properties, "secret"), false);
-}
-
-static void put_object(struct inspection *x, const struct entity *e)
-{
-    struct json_iter it = json_iter(e->properties);
-
-    buf_puts(&x->out, "{\"id\":");
-    buf_put_json(&x->out, e->id);
-    while (json_next(&it)) {
-        buf_putc(&x->out, ',');
-        buf_put_json(&x->out, it.key);
-        buf_putc(&x->out, ':');
-        if (is_secret(e, it.key) && !x->reveal)
-            buf_puts(&x->out, "\"***\"");
-        else
-            json_write(&x->out, it.value);
-    }
-    buf_putc(&x->out, '}');
-}
-
-static void put_cell(struct inspection *x, const struct entity *e, const char *column)
-{
-    const struct json *value = json_get(e->properties, column);
-
-    if (is_secret(e, slice_from(column)) && !x->reveal)
-        buf_puts(&x->out, "***");
-    else if (json_type(value) == JSON_STRING)
-        buf_put(&x->out, json_str(value));
-    else if (value)
-        json_write(&x->out, value);
-}
-
-static void put_row(struct inspection *x, const struct entity *e, const struct listing *l)
-{
-    buf_put(&x->out, e->id);
-    for (size_t i = 0; i < COLUMNS_MAX && l->columns[i]; i++) {
-        buf_putc(&x->out, '\t');
-        put_cell(x, e, l->columns[i]);
-    }
-    buf_putc(&x->out, '\n');
-}
-
-static int unknown(struct inspection *x, const char *kind, const char *id)
-{
-    struct slice best = SLICE_NONE;
-    unsigned least = NEAREST_FAR;
-
-    for (size_t i = 0; i < x->generation.n; i++) {
-        unsigned d = slice_eq(x->entities[i].kind, slice_from(kind)) ? nearest_distance(slice_from(id), x->entities[i].id)
-                                                                      : NEAREST_FAR;
-        if (d < least) {
-            least = d;
-            best = x->entities[i].id;
-        }
-    }
-    return cli_fail(CLI_NO, "inspect: %s: no such %s%s%.*s", id, kind, best.n ? ": nearest is " : "", SLICE_ARG(best));
-}
-
-/* Entities of a kind whose id begins with prefix. */
-static int put_list(struct inspection *x, const struct listing *l, struct slice prefix)
-{
-    bool first = true;
-
-    if (x->cli->json)
-        buf_putc(&x->out, '[');
-    for (size_t i = 0; i < x->generation.n; i++) {
-        struct entity e = x->entities[i];
-        if (!slice_eq(e.kind, slice_from(l->kind)) || !slice_starts(e.id, prefix))
-            continue;
-        e.id = slice_skip(e.id, prefix.n);
-        if (!x->cli->json) {
-            put_row(x, &e, l);
-            continue;
-        }
-        if (!first)
-            buf_putc(&x->out, ',');
-        first = false;
-        put_object(x, &e);
-    }
-    if (x->cli->json)
-        buf_puts(&x->out, "]\n");
-    return CLI_DONE;
-}
-
-static int put_one(struct inspection *x, const char *kind, const char *id)
-{
-    const struct entity *e = find(x, kind, slice_from(id));
-
-    if (!e)
-        return unknown(x, kind, id);
-    put_object(x, e);
-    buf_putc(&x->out, '\n');
-    return CLI_DONE;
-}
-
-/* ---- the subjects ---- */
-
-static int inspect_operations(struct inspection *x, const char *api)
-{
-    static const struct listing operations = { "operations", "operation", { "method", "urlTemplate", "displayName" } };
-
-    if (!find(x, "api", slice_from(api)))
-        return unknown(x, "api", api);
-    return put_list(x, &operations, arena_printf(x->arena, "%s/", api));
-}
-
-static int inspect_policy(struct inspection *x, const char *scope)
-{
-    bool fragment = strncmp(scope, "fragment/", 9) == 0;
-    const char *kind = fragment ? "fragment" : "policy", *id = fragment ? scope + 9 : scope;
-    const struct entity *e = find(x, kind, slice_from(id));
-
-    if (!e)
-        return unknown(x, kind, id);
-    if (x->cli->json)
-        return put_one(x, kind, id);
-    buf_put(&x->out, slice_trim(json_str(json_get(e->properties, "value"))));
-    buf_putc(&x->out, '\n');
-    return CLI_DONE;
-}
-
-static void put_generation(struct inspection *x, const struct store_entry *e)
-{
-    if (x->cli->json) {
-        buf_printf(&x->out, "{\"id\":\"%lld\",\"seq\":%lld,\"state\":\"%s\",\"active\":%s,\"previous\":%s,\"lkg\":%s,\"time\":%lld,"
-                   "\"issued\":%lld,\"entities\":%llu,\"bytes\":%llu,\"root\":\"%s\",\"reason\":", (long long)e->gen, (long long)e->seq,
-                   store_state_name(e->state), e->active ? "true" : "false", e->previous ? "true" : "false", e->lkg ? "true" : "false",
-                   (long long)e->time, (long long)e->issued, (unsigned long long)e->entities, (unsigned long long)e->raw, e->root);
-        buf_put_json(&x->out, e->reason);
-        buf_putc(&x->out, '}');
-        return;
-    }
-    buf_printf(&x->out, "%lld\t%s\t%llu entities\t%llu bytes\t%s%s%s%.*s\n", (long long)e->gen, store_state_name(e->state),
-               (unsigned long long)e->entities, (unsigned long long)e->raw, e->active ? "active " : "", e->previous ? "previous " : "",
-               e->lkg ? "lkg " : "", SLICE_ARG(e->reason));
-}
-
-static int inspect_generations(struct inspection *x)
-{
-    struct store_entry *list;
-    struct err err;
-    size_t n;
-
-    if (!store_list(x->store, x->arena, &list, &n, &err))
-        return cli_fail(CLI_FAILED, "inspect: %s", err.text);
-    if (x->cli->json)
-        buf_putc(&x->out, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (x->cli->json && i)
-            buf_putc(&x->out, ',');
-        put_generation(x, &list[i]);
-    }
-    if (x->cli->json)
-        buf_puts(&x->out, "]\n");
-    return CLI_DONE;
-}
-
-static unsigned count_kind(const struct inspection *x, const char *kind)
+unsigned inspect_count(const struct inspection *x, const char *kind)
 {
     unsigned n = 0;
 
-    for (size_t i = 0; i < x->generation.n; i++)
+    for (size_t i = 0; x->entities && i < x->generation.n; i++)
         n += slice_eq(x->entities[i].kind, slice_from(kind));
     return n;
 }
 
-/* What a running gateway says of itself, or null. */
-static struct slice running_status(struct inspection *x)
-{
-    struct control_command command = { .verb = "status" };
-    struct control_answer answer;
+/* ---- unknown ids ---- */
 
-    if (control_ask(x->arena, store_dir(x->store), &command, &answer) && answer.exit_code == CLI_DONE)
-        return slice_trim(answer.out);
-    return SLICE("null");
+struct near {
+    struct slice id;
+    unsigned distance;
+};
+
+static void keep_nearest(struct near best[NEAREST_SHOWN], struct near one)
+{
+    for (int i = 0; i < NEAREST_SHOWN; i++)
+        if (one.distance < best[i].distance) {
+            struct near out = best[i];
+            best[i] = one;
+            one = out;
+        }
 }
 
-/* "generation 7: why", of the newest generation when it was refused; it is not the one that is served. */
-static struct slice refused_generation(struct inspection *x)
+int inspect_unknown(struct inspection *x, const char *kind, const char *id)
 {
-    struct store_entry *list;
-    struct err err;
-    size_t n;
+    struct near best[NEAREST_SHOWN];
+    struct buf list;
+    bool any = false;
 
-    if (!store_list(x->store, x->arena, &list, &n, &err) || !n || list[0].active || list[0].state != STORE_FAILED_GENERATION)
-        return SLICE_NONE;
-    return arena_printf(x->arena, "generation %lld: %.*s", (long long)list[0].gen, SLICE_ARG(list[0].reason));
-}
-
-static int inspect_status(struct inspection *x, bool loaded, const struct err *why)
-{
-    struct slice running = running_status(x);
-    const struct json *gateway = json_parse(x->arena, running, NULL);
-    struct slice refused = refused_generation(x);
-
-    if (x->cli->json) {
-        buf_puts(&x->out, "{\"cache\":");
-        buf_put_json(&x->out, slice_from(store_dir(x->store)));
-        buf_printf(&x->out, ",\"generation\":%lld,\"apis\":%u,\"operations\":%u,\"products\":%u,\"subscriptions\":%u,\"missing\":",
-                   loaded ? (long long)x->generation.gen : 0, count_kind(x, "api"), count_kind(x, "operation"),
-                   count_kind(x, "product"), count_kind(x, "subscription"));
-        buf_put_json(&x->out, slice_from(loaded ? "" : why->text));
-        buf_puts(&x->out, ",\"refused\":");
-        buf_put_json(&x->out, refused);
-        buf_puts(&x->out, ",\"gateway\":");
-        buf_put(&x->out, running);
-        buf_puts(&x->out, "}\n");
-        return CLI_DONE;
+    for (int i = 0; i < NEAREST_SHOWN; i++)
+        best[i] = (struct near){ SLICE_NONE, NEAREST_FAR };
+    for (size_t i = 0; i < x->generation.n; i++) {
+        any |= slice_eq(x->entities[i].kind, slice_from(kind));
+        if (slice_eq(x->entities[i].kind, slice_from(kind)))
+            keep_nearest(best, (struct near){ x->entities[i].id, nearest_distance(slice_from(id), x->entities[i].id) });
     }
-    buf_printf(&x->out, "cache\t%s\n", store_dir(x->store));
-    if (loaded)
-        buf_printf(&x->out, "generation\t%lld (%zu entities, %llu bytes)\napis\t%u\noperations\t%u\nproducts\t%u\nsubscriptions\t%u\n",
-                   (long long)x->generation.gen, x->generation.n, (unsigned long long)x->generation.raw, count_kind(x, "api"),
-                   count_kind(x, "operation"), count_kind(x, "product"), count_kind(x, "subscription"));
-    else
-        buf_printf(&x->out, "generation\tnone: %s\n", why->text);
-    if (refused.n)
-        buf_printf(&x->out, "refused\t%.*s\n", SLICE_ARG(refused));
-    if (json_type(gateway) != JSON_OBJECT) {
-        buf_puts(&x->out, "gateway\tnot running\n");
-        return CLI_DONE;
-    }
-    struct json_iter it = json_iter(gateway);
-    while (json_next(&it)) {
-        buf_printf(&x->out, "gateway.%.*s\t", SLICE_ARG(it.key));
-        if (json_type(it.value) == JSON_STRING)
-            buf_put(&x->out, json_str(it.value));
-        else
-            json_write(&x->out, it.value);
-        buf_putc(&x->out, '\n');
-    }
-    return CLI_DONE;
+    buf_init(&list, x->arena);
+    for (int i = 0; i < NEAREST_SHOWN && best[i].id.n; i++)
+        buf_printf(&list, "%s%.*s", i ? ", " : ": nearest: ", SLICE_ARG(best[i].id));
+    return cli_fail(CLI_NO, "inspect: %s: no such %s%s", id, kind, any ? buf_slice(&list).p : ": there are none");
 }
 
-/* ---- diff ---- */
+/* ---- a table for people ---- */
 
-static int by_kind_and_id(const void *a, const void *b)
+static size_t width_of(struct slice cell)
 {
-    const struct entity *x = a, *y = b;
-    int order = slice_cmp(x->kind, y->kind);
+    size_t n = 0;
 
-    return order ? order : slice_cmp(x->id, y->id);
-}
-
-/* The entities of a generation named as people do, sorted. */
-static bool load_side(struct inspection *x, const char *name, struct inspection *side, struct err *err)
-{
-    int64_t gen;
-
-    *side = *x;
-    if (!store_find(x->store, slice_from(name), &gen, err) || !store_load(x->store, gen, x->arena, &side->generation, err) ||
-        !parse_entities(side, err))
-        return false;
-    if (side->generation.n)
-        qsort(side->entities, side->generation.n, sizeof *side->entities, by_kind_and_id);
-    return true;
-}
-
-static void put_difference(struct inspection *x, char mark, const struct entity *e, unsigned *n)
-{
-    if (x->cli->json) {
-        buf_puts(&x->out, *n ? ",{\"change\":" : "{\"change\":");
-        buf_puts(&x->out, mark == '+' ? "\"added\"" : mark == '-' ? "\"removed\"" : "\"changed\"");
-        buf_puts(&x->out, ",\"kind\":");
-        buf_put_json(&x->out, e->kind);
-        buf_puts(&x->out, ",\"id\":");
-        buf_put_json(&x->out, e->id);
-        buf_putc(&x->out, '}');
-    } else {
-        buf_printf(&x->out, "%c %.*s\t%.*s\n", mark, SLICE_ARG(e->kind), SLICE_ARG(e->id));
-    }
-    ++*n;
-}
-
-static bool same_properties(struct inspection *x, const struct entity *a, const struct entity *b)
-{
-    struct buf one, other;
-
-    buf_init(&one, x->arena);
-    buf_init(&other, x->arena);
-    json_write(&one, a->properties);
-    json_write(&other, b->properties);
-    return slice_eq(buf_slice(&one), buf_slice(&other));
-}
-
-static unsigned put_differences(struct inspection *x, const struct inspection *a, const struct inspection *b)
-{
-    size_t i = 0, j = 0;
-    unsigned n = 0;
-
-    while (i < a->generation.n || j < b->generation.n) {
-        int order = i == a->generation.n ? 1 : j == b->generation.n ? -1 : by_kind_and_id(&a->entities[i], &b->entities[j]);
-        if (order < 0)
-            put_difference(x, '-', &a->entities[i++], &n);
-        else if (order > 0)
-            put_difference(x, '+', &b->entities[j++], &n);
-        else if (same_properties(x, &a->entities[i++], &b->entities[j++]))
-            continue;
-        else
-            put_difference(x, '~', &b->entities[j - 1], &n);
-    }
+    for (size_t i = 0; i < cell.n; i++)
+        n += ((unsigned char)cell.p[i] & 0xc0) != 0x80;
     return n;
 }
 
-static int inspect_diff(struct inspection *x)
+static void measure(struct slice text, size_t widths[CELLS_MAX])
 {
-    const char *from = x->cli->n_args > 1 ? x->cli->args[1] : "previous", *to = x->cli->n_args > 2 ? x->cli->args[2] : "active";
-    struct inspection a, b;
-    struct err err;
+    struct slice line, cell;
 
-    if (!load_side(x, from, &a, &err) || !load_side(x, to, &b, &err))
-        return cli_fail(CLI_NO, "inspect diff: %s", err.text);
-    if (x->cli->json)
-        buf_putc(&x->out, '[');
-    unsigned n = put_differences(x, &a, &b);
-    if (x->cli->json)
-        buf_puts(&x->out, "]\n");
-    return n ? CLI_NO : CLI_DONE;
+    while (text.n && slice_cut(&text, '\n', &line))
+        for (unsigned i = 0; i < CELLS_MAX && line.n && slice_cut(&line, '\t', &cell); i++)
+            if (width_of(cell) > widths[i])
+                widths[i] = width_of(cell);
 }
 
-static int inspect_subject(struct inspection *x, const char *subject)
+static void put_line(struct slice line, const size_t widths[CELLS_MAX])
 {
-    char **args = x->cli->args;
-    int n = x->cli->n_args;
+    struct slice cell;
 
-    for (size_t i = 0; i < COUNT_OF(listings); i++)
-        if (strcmp(subject, listings[i].name) == 0 && n == 1)
-            return put_list(x, &listings[i], SLICE(""));
-    if (strcmp(subject, "operations") == 0 && n == 2)
-        return inspect_operations(x, args[1]);
-    if (strcmp(subject, "api") == 0 && n == 2)
-        return put_one(x, "api", args[1]);
-    if (strcmp(subject, "policy") == 0 && n == 2)
-        return inspect_policy(x, args[1]);
-    if (strcmp(subject, "entity") == 0 && n == 3)
-        return put_one(x, args[1], args[2]);
-    return cli_fail(CLI_USAGE, "inspect: %s: no such subject, not built yet, or its ID is missing: see `holdfast help inspect`", subject);
+    for (unsigned i = 0; line.p && slice_cut(&line, '\t', &cell); i++) {
+        fwrite(cell.p, 1, cell.n, stdout);
+        for (size_t pad = width_of(cell); line.n && i < CELLS_MAX && pad < widths[i] + 2; pad++)
+            putchar(' ');
+    }
+    putchar('\n');
+}
+
+static void print_table(struct inspection *x, struct slice text)
+{
+    size_t widths[CELLS_MAX] = { 0 };
+    struct slice line, head = x->head ? slice_from(x->head) : SLICE_NONE;
+
+    measure(head, widths);
+    measure(text, widths);
+    if (head.n)
+        put_line(head, widths);
+    while (text.n && slice_cut(&text, '\n', &line))
+        if (line.n || text.n)
+            put_line(line, widths);
+}
+
+static void print(struct inspection *x)
+{
+    struct slice text = buf_slice(&x->out);
+
+    if (x->cli->json || x->is_text || !isatty(STDOUT_FILENO))
+        fwrite(text.p, 1, text.n, stdout);
+    else
+        print_table(x, text);
+}
+
+/* ---- subjects ---- */
+
+/* Those that need no generation in memory. */
+static bool inspect_without_entities(struct inspection *x, const char *subject, int *code)
+{
+    static const struct {
+        const char *name;
+        int args_max;
+        int (*run)(struct inspection *x);
+    } subjects[] = { { "generations", 1, inspect_generations }, { "usage", 1, inspect_usage }, { "diff", 3, inspect_diff } };
+
+    for (size_t i = 0; i < COUNT_OF(subjects); i++)
+        if (strcmp(subject, subjects[i].name) == 0 && x->cli->n_args <= subjects[i].args_max) {
+            *code = subjects[i].run(x);
+            return true;
+        }
+    return false;
 }
 
 static int inspect(struct inspection *x)
 {
     const char *subject = x->cli->n_args ? x->cli->args[0] : "status";
+    char **args = x->cli->args + 1;
+    int n = x->cli->n_args - 1, code;
     struct err err;
 
-    if (strcmp(subject, "generations") == 0)
-        return inspect_generations(x);
-    if (strcmp(subject, "diff") == 0)
-        return inspect_diff(x);
+    if (inspect_without_entities(x, subject, &code))
+        return code;
     bool loaded = load_entities(x, &err);
-    if (strcmp(subject, "status") == 0)
+    if (strcmp(subject, "status") == 0 && n <= 0)
         return inspect_status(x, loaded, &err);
     if (!loaded)
         return cli_fail(CLI_FAILED, "inspect: %s", err.text);
-    return inspect_subject(x, subject);
+    if (strcmp(subject, "policy") == 0 && n == 1)
+        return inspect_policy(x, args[0]);
+    if (strcmp(subject, "effective") == 0 && n == 2)
+        return inspect_effective(x, args[0], args[1]);
+    code = inspect_entities(x, subject, args, n);
+    if (code == CLI_USAGE)
+        return cli_fail(CLI_USAGE, "inspect: %s: no such subject, or not so many arguments: see `holdfast help inspect`", subject);
+    return code;
 }
 
 int cmd_inspect(struct cli *c)
@@ -454,14 +199,15 @@ int cmd_inspect(struct cli *c)
     struct err err;
 
     x.reveal = cli_flag(c, "--reveal");
+    x.product = cli_value(c, "--product");
     if (!cli_check_args(c, 0, 3))
         return CLI_USAGE;
     if (!open_store(&x, &err))
         return cli_fail(CLI_FAILED, "inspect: %s", err.text);
     buf_init(&x.out, x.arena);
     int code = inspect(&x);
-    struct slice text = buf_slice(&x.out);
-    fwrite(text.p, 1, text.n, stdout);
+    if (code == CLI_DONE || code == CLI_NO)
+        print(&x);
     store_close(x.store);
     return code;
 }

@@ -116,10 +116,9 @@ int cmd_rollback(struct cli *c)
     const char *cache;
     struct err err;
 
-    /* "-2" names a generation, not an option. */
-    const char *gen = c->n_args == 1 && (c->args[0][0] != '-' || ascii_is_digit(c->args[0][1])) ? c->args[0] : NULL;
-    if (!gen && !cli_check_args(c, 0, 0))
+    if (!cli_check_args(c, 0, release ? 0 : 1))
         return CLI_USAGE;
+    const char *gen = c->n_args ? c->args[0] : NULL;
     if (!tls_global_init(&err) || !cli_cache_path(c, false, &cache, &err))
         return cli_fail(CLI_FAILED, "rollback: %s", err.text);
     return control_run(c, cache, &(struct control_command){ .verb = release ? "release" : "rollback", .argument = gen });

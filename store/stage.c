@@ -200,26 +200,41 @@ static bool set_meta(struct store *s, const struct store_meta_pair *meta, size_t
     return true;
 }
 
+/* Is this very manifest here under its publish's number (it was rolled back from)? */
+static bool is_here(struct store *s, const struct latest *l)
+{
+    struct arena a;
+    struct gen_row row;
+    struct err err;
+    bool present = false;
+
+    arena_init_growing(&a, 4 * MANIFEST_BYTES_MAX);
+    bool here = store_read_gen(s, &a, l->manifest.seq, &row, &present, &err) && present &&
+                slice_find(row.latest, l->manifest_envelope.whole) >= 0;
+    arena_free(&a);
+    return here;
+}
+
 /* The number of its publish, unless this cache has (or had, and may still be asked for) another one
  * of that number. */
-static bool choose_number(struct store *s, int64_t seq, int64_t *gen, struct err *err)
+static bool choose_number(struct store *s, const struct latest *l, int64_t *gen, struct err *err)
 {
-    int64_t taken, highest;
+    int64_t taken, highest, seq = l->manifest.seq;
 
     if (!db_int_of(s->db, 0, &taken, err, "SELECT 1 FROM gen WHERE gen=?1 AND state<>3", "i",
                    seq) ||
         !db_int_of(s->db, 0, &highest, err, "SELECT max(gen) FROM gen WHERE state<>3", ""))
         return false;
-    *gen = taken ? highest + 1 : seq;
+    *gen = taken && !is_here(s, l) ? highest + 1 : seq;
     return true;
 }
 
-int64_t store_next_number(struct store *s, int64_t seq)
+int64_t store_next_number(struct store *s, const struct latest *l)
 {
     int64_t gen;
     struct err err;
 
-    return choose_number(s, seq, &gen, &err) ? gen : seq;
+    return choose_number(s, l, &gen, &err) ? gen : l->manifest.seq;
 }
 
 /* The generation whose leaves ours are compared with: the active one, or the one that is compared
@@ -265,12 +280,15 @@ static bool put_leaf_list(struct store *s, int64_t gen, unsigned bits,
     struct arena a;
     struct tree_entry *before = NULL;
     uint32_t differ = 0, n = tree_leaves(bits);
+    int64_t is_base = 0;
 
     arena_init_growing(&a, 64u << 20);
-    bool ok = choose_base(s, &a, bits, base, &before, err);
+    bool ok = choose_base(s, &a, bits, base, &before, err) &&
+              db_int_of(s->db, 0, &is_base, err, "SELECT 1 FROM gen WHERE base=?1", "i", gen);
     for (uint32_t i = 0; ok && *base && i < n; i++)
         differ += !tree_entry_eq(&before[i], &leaves[i]);
-    if (*base && (differ > n / 4 + 1 || *base == gen))
+    /* What others are compared with is whole. */
+    if (*base && (differ > n / 4 + 1 || *base == gen || is_base))
         *base = 0;
     for (uint32_t i = 0; ok && i < n; i++)
         if (*base ? !tree_entry_eq(&before[i], &leaves[i]) : leaves[i].raw != 0)
@@ -318,7 +336,7 @@ static bool remember_seq(struct store *s, const struct latest *l, struct err *er
 static bool write_flip(struct store *s, const struct store_staging *st, int64_t *gen,
                        struct err *err)
 {
-    if (!choose_number(s, st->latest->manifest.seq, gen, err) ||
+    if (!choose_number(s, st->latest, gen, err) ||
         !put_all(s, st->pieces, st->n_pieces, false, err) || !write_generation(s, st, *gen, err) ||
         !point_to(s, *gen, err) || !remember_seq(s, st->latest, err) ||
         !set_meta(s, st->meta, st->n_meta, err))
@@ -413,9 +431,12 @@ static bool write_refusal(struct store *s, const struct latest *l, const char *r
     char hex[2 * CRYPTO_SHA256_BYTES + 1] = { 0 };
 
     crypto_hex(l->hash, CRYPTO_SHA256_BYTES, hex);
-    if (!choose_number(s, row.seq, &row.gen, err) || !store_write_gen(s, &row, err) ||
-        !store_meta_set(s, "refused", slice_from(hex), err) ||
+    if (!store_meta_set(s, "refused", slice_from(hex), err) ||
         !store_meta_set(s, "refused_why", slice_from(reason), err))
+        return false;
+    if (is_here(s, l)) /* its leaves stay: others may be compared with it */
+        return store_set_state(s, l->manifest.seq, STORE_FAILED_GENERATION, reason, err);
+    if (!choose_number(s, l, &row.gen, err) || !store_write_gen(s, &row, err))
         return false;
     return db_run(s->db, err, "DELETE FROM genleaf WHERE gen=?1", "i", row.gen) ||
            store_write_failed(s);

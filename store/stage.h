@@ -89,8 +89,8 @@ struct store_staging {
     const struct store_meta_pair *meta; /* what sync remembers, in the same transaction */
     size_t n_meta;
 };
-/* The number that store_flip will give to a generation of this publish number. */
-int64_t store_next_number(struct store *s, int64_t seq);
+/* The number that store_flip will give to this generation. */
+int64_t store_next_number(struct store *s, const struct latest *latest);
 /* One transaction: leaves, generation (TRIAL), active and previous, highest seq, meta. *gen is its
  * number. */
 bool store_flip(struct store *s, const struct store_staging *staging, int64_t *gen, struct err *err)

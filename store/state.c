@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/clock.h"
+#include "platform/file.h"
 #include "platform/log.h"
 #include "store/db_int.h"
 
@@ -99,6 +100,23 @@ bool state_load(struct state *s, void (*take)(void *arg, const struct state_row 
     }
     db_end(q);
     return more == 0;
+}
+
+bool state_read(const char *dir, void (*take)(void *arg, const struct state_row *row), void *arg,
+                struct err *err)
+{
+    char path[PATH_BYTES];
+    enum db_trouble trouble;
+    struct state s;
+
+    snprintf(path, sizeof path, "%s/state.db", dir);
+    if (!file_exists(path))
+        return true;
+    if (!db_open(path, DB_READER, &s.db, &trouble, err))
+        return false;
+    bool ok = state_load(&s, take, arg, err);
+    db_close(s.db);
+    return ok;
 }
 
 static bool save_row(struct state *s, const struct state_row *row, struct err *err)

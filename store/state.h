@@ -29,6 +29,9 @@ void state_close(struct state *s);
 /* Every row. */
 bool state_load(struct state *s, void (*take)(void *arg, const struct state_row *row), void *arg,
                 struct err *err) WARN_UNUSED;
+/* Every row, read beside whoever has it open; none when there is no state.db. */
+bool state_read(const char *dir, void (*take)(void *arg, const struct state_row *row), void *arg,
+                struct err *err) WARN_UNUSED;
 /* Write rows in one transaction. */
 bool state_save(struct state *s, const struct state_row *rows, size_t n, struct err *err)
     WARN_UNUSED;

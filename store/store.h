@@ -77,8 +77,8 @@ const char *store_state_name(enum store_state state);
 
 /* A generation as listed: what the database says, manifests verified, leaves not. */
 struct store_entry {
-    int64_t gen; /* its number; that of its publish (seq) unless the cache already had another one
-                    of that number */
+    int64_t gen; /* its number; that of its publish (seq) unless the cache already had another
+                    content of that number */
     int64_t seq;
     enum store_state state;
     bool active, previous, lkg, pinned;

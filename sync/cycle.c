@@ -321,7 +321,7 @@ static bool accept_and_flip(struct cycle *c, const struct fetched *f, struct sto
     void *program = NULL;
     int64_t gen;
 
-    g->gen = store_next_number(c->store, g->seq);
+    g->gen = store_next_number(c->store, c->latest);
     if (h->accept && !h->accept(h->arg, g, &program, &c->err))
         return refuse_generation(c);
     if (flip(c, f, &gen))
