@@ -10,6 +10,7 @@
 #include "app/request_int.h"
 #include "app/request_log.h"
 #include "app/url.h"
+#include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
@@ -294,12 +295,12 @@ static bool keep_answer(struct request *r)
 static void log_request(struct request *r)
 {
     const struct rt *rt = &r->rt;
-    struct slice target = r->head->target;
     struct request_log e = {
-        .wall_ns = rt->timestamp_ns, .total_ns = fiber_now() - rt->started_ns, .backend_ns = r->backend_ns,
-        .caller_ip = rt->client_ip, .region = r->region, .correlation_id = rt->request_id, .method = r->head->method,
-        .url = target, .status = rt->response.status, .request_bytes = conn_bytes_received(r->conn),
-        .response_bytes = conn_bytes_sent(r->conn), .api_id = r->api_id, .api_revision = r->api_revision,
+        .wall_ns = rt->timestamp_ns,
+        .total_ns = clock_mono_ns() - rt->started_ns, /* the turn's time stands still while a fast request runs */
+        .backend_ns = r->backend_ns, .caller_ip = rt->client_ip, .region = r->region, .correlation_id = rt->request_id,
+        .method = r->head->method, .host = http_fields_get(&r->head->fields, SLICE("Host")), .target = r->head->target,
+        .status = rt->response.status, .request_bytes = conn_bytes_received(r->conn), .response_bytes = conn_bytes_sent(r->conn), .api_id = r->api_id, .api_revision = r->api_revision,
         .operation_id = r->operation_id, .product_id = r->product_id, .subscription_id = r->subscription_id,
         .tls = conn_is_tls(r->conn), .backend_called = r->forwarded, .backend_method = r->backend_method,
         .backend_url = r->backend_url, .backend_status = r->backend_status, .has_error = rt->error.present,

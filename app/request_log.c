@@ -53,26 +53,50 @@ static void put_bool(struct line *l, const char *name, bool value)
         buf_puts(&l->b, value ? "True" : "False");
 }
 
-/* 2024-01-19T07:39:54.666 */
-static struct slice timestamp(char out[32], uint64_t wall_ns)
+/* 2024-01-19T07:39:54.666, with so many digits of the second. */
+static struct slice timestamp(char out[40], uint64_t wall_ns, unsigned digits)
 {
     time_t seconds = (time_t)(wall_ns / NS_PER_S);
+    uint64_t rest = wall_ns % NS_PER_S;
     struct tm tm;
 
     gmtime_r(&seconds, &tm);
     size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    unsigned ms = (unsigned)(wall_ns / NS_PER_MS % 1000);
     out[n++] = '.';
-    out[n++] = (char)('0' + ms / 100);
-    out[n++] = (char)('0' + ms / 10 % 10);
-    out[n++] = (char)('0' + ms % 10);
+    for (uint64_t scale = NS_PER_S / 10; digits--; scale /= 10)
+        out[n++] = (char)('0' + rest / scale % 10);
     return slice_of(out, n);
 }
 
+/* As the client meant it: https://host/path?query. */
+static void put_url(struct line *l, const struct request_log *e)
+{
+    bool origin_form = slice_starts(e->target, SLICE("/"));
+
+    if (!origin_form || !e->host.n) {
+        put_text(l, "url", e->target);
+        return;
+    }
+    struct slice parts[] = { e->tls ? SLICE("https://") : SLICE("http://"), e->host, e->target };
+    put_text(l, "url", arena_concat(l->b.arena, parts, COUNT_OF(parts)));
+}
+
+/* In JSON an object; in text its members one after the other. */
 static void put_error(struct line *l, const struct request_log *e)
 {
     if (!e->has_error)
         return;
+    if (l->json) {
+        field_name(l, "lastError");
+        buf_puts(&l->b, "{\"elapsed\":");
+        buf_put_u64(&l->b, e->total_ns / NS_PER_MS);
+        put_text(l, "source", e->error_source);
+        put_text(l, "reason", e->error_reason);
+        put_text(l, "message", e->error_message);
+        put_text(l, "section", e->error_section);
+        buf_putc(&l->b, '}');
+        return;
+    }
     put_text(l, "errorSource", e->error_source);
     put_text(l, "errorReason", e->error_reason);
     put_text(l, "errorMessage", e->error_message);
@@ -82,30 +106,34 @@ static void put_error(struct line *l, const struct request_log *e)
 
 static void put_fields(struct line *l, const struct request_log *e)
 {
+    char when[40];
+
     put_bool(l, "isRequestSuccess", e->status < 400);
     put_number(l, "totalTime", e->total_ns / NS_PER_MS);
     put_text(l, "category", SLICE("GatewayLogs"));
     put_text(l, "callerIpAddress", e->caller_ip);
+    put_text(l, "timeGenerated", timestamp(when, e->wall_ns, 7));
     put_text(l, "region", e->region);
     put_text(l, "correlationId", e->correlation_id);
     put_text(l, "method", e->method);
-    put_text(l, "url", e->url);
+    put_url(l, e);
     put_number(l, "responseCode", (uint64_t)e->status);
-    put_number(l, "requestSize", e->request_bytes);
     put_number(l, "responseSize", e->response_bytes);
     put_text(l, "cache", SLICE("none"));
+    if (e->backend_called)
+        put_number(l, "backendTime", e->backend_ns / NS_PER_MS);
+    put_number(l, "requestSize", e->request_bytes);
     put_text(l, "apiId", e->api_id);
-    put_text(l, "apiRevision", e->api_revision);
     put_text(l, "operationId", e->operation_id);
     put_text(l, "productId", e->product_id);
     put_text(l, "subscriptionId", e->subscription_id);
+    put_text(l, "apiRevision", e->api_revision);
     put_text(l, "clientProtocol", SLICE("HTTP/1.1"));
     put_text(l, "clientTls", e->tls ? SLICE("yes") : SLICE_NONE);
     if (e->backend_called) {
-        put_number(l, "backendTime", e->backend_ns / NS_PER_MS);
+        put_text(l, "backendProtocol", SLICE("HTTP/1.1"));
         put_text(l, "backendMethod", e->backend_method);
         put_text(l, "backendUrl", e->backend_url);
-        put_text(l, "backendProtocol", SLICE("HTTP/1.1"));
         put_number(l, "backendResponseCode", (uint64_t)e->backend_status);
     }
     put_error(l, e);
@@ -113,9 +141,9 @@ static void put_fields(struct line *l, const struct request_log *e)
 
 void request_log_write(struct arena *a, const struct request_log *entry)
 {
-    char when[32];
+    char when[40];
     struct line l = { .json = log_format() == LOG_FORMAT_JSON };
-    enum log_level level = entry->status >= 500 ? LOG_ERROR : LOG_INFO;
+    const enum log_level level = LOG_INFO; /* as the original: a request that failed is no failure of the gateway */
 
     if (log_format() == LOG_FORMAT_NONE || !log_enabled(level))
         return;
@@ -123,12 +151,12 @@ void request_log_write(struct arena *a, const struct request_log *entry)
     bool overflowed = a->overflow;
     buf_init(&l.b, a);
     if (l.json) {
-        buf_puts(&l.b, level == LOG_ERROR ? "{\"level\":\"Error\",\"timestamp\":\"" : "{\"level\":\"Info\",\"timestamp\":\"");
-        buf_put(&l.b, timestamp(when, entry->wall_ns));
+        buf_puts(&l.b, "{\"level\":\"Info\",\"timestamp\":\"");
+        buf_put(&l.b, timestamp(when, entry->wall_ns, 7));
         buf_puts(&l.b, "Z\",\"eventType\":\"GatewayLogs\"");
     } else {
-        buf_puts(&l.b, level == LOG_ERROR ? "[Error] " : "[Info] ");
-        buf_put(&l.b, timestamp(when, entry->wall_ns));
+        buf_puts(&l.b, "[Info] ");
+        buf_put(&l.b, timestamp(when, entry->wall_ns, 3));
         buf_puts(&l.b, " [GatewayLogs]");
     }
     put_fields(&l, entry);

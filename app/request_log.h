@@ -12,7 +12,8 @@
 struct request_log {
     uint64_t wall_ns;      /* when the head was complete */
     uint64_t total_ns, backend_ns;
-    struct slice caller_ip, region, correlation_id, method, url;
+    struct slice caller_ip, region, correlation_id, method;
+    struct slice host, target; /* the Host field, the target as it came */
     int status;
     uint64_t request_bytes, response_bytes;
     struct slice api_id, api_revision, operation_id, product_id, subscription_id;

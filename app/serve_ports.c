@@ -14,6 +14,7 @@
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/fiber.h"
+#include "platform/file.h"
 #include "platform/helper.h"
 #include "platform/http_server.h"
 #include "platform/log.h"
@@ -24,6 +25,13 @@ static void gauge(struct buf *b, const char *name, const char *type, const char 
 {
     metrics_head(b, name, type, help);
     buf_printf(b, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static uint64_t seconds_since(uint64_t then)
+{
+    uint64_t now = clock_wall_ns() / NS_PER_S;
+
+    return now > then ? now - then : 0;
 }
 
 static void write_sync(struct serve *s, struct buf *b)
@@ -42,6 +50,9 @@ static void write_sync(struct serve *s, struct buf *b)
                    (unsigned long long)status.errors[i]);
     gauge(b, "holdfast_sync_bytes_total", "counter", "Bytes of configuration received.", status.bytes);
     gauge(b, "holdfast_sync_resumed_total", "counter", "Downloads that were continued.", status.resumed);
+    gauge(b, "holdfast_staleness_seconds", "gauge", "Since an origin last answered; before its first answer, since the start.",
+          s->agent ? seconds_since(status.last_contact ? (uint64_t)status.last_contact : s->started_wall_ns / NS_PER_S) : 0);
+    gauge(b, "holdfast_stale", "gauge", "1 when what is served was published to expire and has.", status.stale);
     gauge(b, "holdfast_sync_last_contact_seconds", "gauge", "When an origin last answered, seconds since 1970.",
           (uint64_t)status.last_contact);
 }
@@ -66,33 +77,48 @@ static void write_own(struct serve *s, struct buf *b)
     gauge(b, "holdfast_counters_used", "gauge", "Rate counters in use.", counters.used);
     gauge(b, "holdfast_counters_reused_total", "counter", "Rate counters taken before they had expired.", counters.reused_live);
     gauge(b, "holdfast_log_lines_dropped_total", "counter", "Log lines dropped because their reader was too slow.", logs.dropped);
+    gauge(b, "holdfast_fibers", "gauge", "Fibers alive.", fiber_count());
     gauge(b, "holdfast_fiber_stack_peak_bytes", "gauge", "Most stack that a fiber has used.", fiber_stack_peak());
 }
 
-static uint64_t resident_bytes(void)
+/* Of /proc/self/statm, in bytes. */
+static void memory_bytes(uint64_t *virtual, uint64_t *resident)
 {
-    unsigned long size = 0, resident = 0;
+    unsigned long pages = 0, in_memory = 0;
     FILE *f = fopen("/proc/self/statm", "re");
 
-    if (!f)
-        return 0;
-    if (fscanf(f, "%lu %lu", &size, &resident) != 2)
-        resident = 0;
-    fclose(f);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (f && fscanf(f, "%lu %lu", &pages, &in_memory) != 2)
+        pages = in_memory = 0;
+    if (f)
+        fclose(f);
+    *virtual = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    *resident = (uint64_t)in_memory * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t open_files(struct arena *a)
+{
+    struct slice *names;
+    struct err err;
+    size_t n = 0;
+
+    return file_list(a, "/proc/self/fd", &names, &n, &err) && n ? n - 1 : 0; /* without the one that reads them */
 }
 
 static void write_process(struct serve *s, struct buf *b)
 {
     struct rusage use;
     struct rlimit files;
+    uint64_t virtual, resident;
 
     getrusage(RUSAGE_SELF, &use);
     getrlimit(RLIMIT_NOFILE, &files);
     metrics_head(b, "process_cpu_seconds_total", "counter", "CPU time.");
     buf_printf(b, "process_cpu_seconds_total %.6f\n", (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
                (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
-    gauge(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    memory_bytes(&virtual, &resident);
+    gauge(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident);
+    gauge(b, "process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual);
+    gauge(b, "process_open_fds", "gauge", "Open file descriptors.", open_files(b->arena));
     gauge(b, "process_max_fds", "gauge", "Most file descriptors.", files.rlim_cur);
     gauge(b, "process_start_time_seconds", "gauge", "Start, seconds since 1970.", s->started_wall_ns / NS_PER_S);
 }
