@@ -168,8 +168,7 @@ static int open_cache(struct serve *s, struct err *err)
     struct store_options options = { .mode = STORE_OWNER, .memory = true };
     struct store_holder busy = { 0 };
 
-    if (!cli_cache_path(s->cli, true, &options.dir, err))
-        cli_warn(err->text); /* the store then lives in memory, and says so */
+    (void)cli_cache_path(s->cli, true, &options.dir, err); /* what cannot be made lives in memory: the store says so */
     s->cache = options.dir;
     switch (store_open(&options, &s->store, &busy, err)) {
     case STORE_OPENED:

@@ -250,7 +250,9 @@ static bool open_memory(struct store *s, const char *why, struct err *err)
     snprintf(s->status.why, sizeof s->status.why, "%.*s", (int)sizeof s->status.why - 1, why);
     pthread_mutex_unlock(&s->lock);
     log_warn("StoreDegraded",
-             "%s: the configuration is kept in memory only: make the directory writable", why);
+             "%s: the configuration is kept in memory only: make the directory writable for uid %u, "
+             "or set cache.path",
+             why, (unsigned)geteuid());
     return true;
 }
 
