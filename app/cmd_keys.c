@@ -94,13 +94,14 @@ int cmd_trust(struct cli *c)
     if (!cli_check_args(c, 0, 2))
         return CLI_USAGE;
     const char *verb = c->n_args ? c->args[0] : "show";
+    bool known = strcmp(verb, "pin") == 0 ? c->n_args == 2 : c->n_args <= 1 && (strcmp(verb, "show") == 0 || strcmp(verb, "forget") == 0);
+    if (!known)
+        return cli_fail(CLI_USAGE, "trust: give show, pin FILE.pub or forget");
     if (!cli_cache_path(c, strcmp(verb, "pin") == 0, &cache, &err))
-        return cli_fail(CLI_USAGE, "trust: %s", err.text);
+        return cli_fail(CLI_FAILED, "trust: %s", err.text);
     if (strcmp(verb, "show") == 0)
         return trust_show(c, cache);
-    if (strcmp(verb, "pin") == 0 && c->n_args == 2)
+    if (strcmp(verb, "pin") == 0)
         file = c->args[1];
-    else if (strcmp(verb, "forget") != 0 || c->n_args != 1)
-        return cli_fail(CLI_USAGE, "trust: give show, pin FILE.pub or forget");
     return control_run(c, cache, &(struct control_command){ .verb = "trust", .argument = file, .is_path = true });
 }

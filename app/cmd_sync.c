@@ -5,6 +5,7 @@
 #include "app/cli.h"
 #include "app/control.h"
 #include "app/sync_setup.h"
+#include "platform/base/buf.h"
 #include "platform/http_client.h"
 #include "platform/tls.h"
 #include "store/store.h"
@@ -126,40 +127,71 @@ int cmd_rollback(struct cli *c)
 
 /* ---- verify ---- */
 
-struct verify_count {
+struct verify_report {
+    struct cli *cli;
     unsigned faults, good;
+    struct buf fault_list, good_list; /* of JSON */
 };
 
-static void print_fault(void *arg, const char *what)
+static void take_fault(void *arg, const char *what)
 {
-    ((struct verify_count *)arg)->faults++;
-    printf("%s\n", what);
+    struct verify_report *r = arg;
+
+    if (r->cli->json) {
+        buf_puts(&r->fault_list, r->faults ? "," : "");
+        buf_put_json(&r->fault_list, slice_from(what));
+    } else {
+        printf("%s\n", what);
+    }
+    r->faults++;
 }
 
-static void print_good(void *arg, int64_t gen)
+static void take_good(void *arg, int64_t gen)
 {
-    ((struct verify_count *)arg)->good++;
-    printf("ok generation %lld\n", (long long)gen);
+    struct verify_report *r = arg;
+
+    if (r->cli->json)
+        buf_printf(&r->good_list, "%s%lld", r->good ? "," : "", (long long)gen);
+    else
+        printf("ok generation %lld\n", (long long)gen);
+    r->good++;
+}
+
+/* False: err, it could not be checked. */
+static bool verify(const char *cache, struct verify_report *report, struct err *err)
+{
+    struct store_options options = { .dir = cache, .mode = STORE_READER };
+    struct store_check check = { take_fault, take_good, report };
+    struct store *store;
+
+    if (store_open(&options, &store, NULL, err) != STORE_OPENED) {
+        struct slice why = slice_from(err->text);
+        /* A database that is none is a finding. */
+        if (slice_find(why, SLICE("not a database")) < 0 && slice_find(why, SLICE("malformed")) < 0)
+            return false;
+        take_fault(report, err->text);
+        return true;
+    }
+    bool ok = store_verify(store, &check, err);
+    store_close(store);
+    return ok;
 }
 
 int cmd_verify(struct cli *c)
 {
-    struct store_options options = { .mode = STORE_READER };
-    struct verify_count count = { 0, 0 };
-    struct store_check check = { print_fault, print_good, &count };
-    struct store *store;
+    struct verify_report report = { .cli = c };
+    const char *cache;
     struct err err;
 
     (void)cli_flag(c, "--deep"); /* every check is deep */
     if (!cli_check_args(c, 0, 0))
         return CLI_USAGE;
-    if (!cli_cache_path(c, false, &options.dir, &err))
-        return cli_fail(CLI_USAGE, "verify: %s", err.text);
-    if (!tls_global_init(&err) || store_open(&options, &store, NULL, &err) != STORE_OPENED)
+    buf_init(&report.fault_list, &c->arena);
+    buf_init(&report.good_list, &c->arena);
+    if (!cli_cache_path(c, false, &cache, &err) || !tls_global_init(&err) || !verify(cache, &report, &err))
         return cli_fail(CLI_FAILED, "verify: %s", err.text);
-    bool ok = store_verify(store, &check, &err);
-    store_close(store);
-    if (!ok)
-        return cli_fail(CLI_FAILED, "verify: %s", err.text);
-    return count.faults ? CLI_NO : CLI_DONE;
+    if (c->json)
+        printf("{\"ok\":%s,\"generations\":[%.*s],\"faults\":[%.*s]}\n", report.faults ? "false" : "true",
+               SLICE_ARG(buf_slice(&report.good_list)), SLICE_ARG(buf_slice(&report.fault_list)));
+    return report.faults ? CLI_NO : CLI_DONE;
 }

@@ -144,15 +144,17 @@ static bool take_root(struct cycle *c, bool pinned)
     return roots_advance(c, &moved);
 }
 
-static bool refuse_first(struct cycle *c, const struct root *seen)
+static bool refuse_first(struct cycle *c, const struct root *seen,
+                         const uint8_t pin[CRYPTO_SHA256_BYTES])
 {
-    char fingerprint[72];
+    char fingerprint[72], pinned[72];
 
     root_fingerprint(seen, fingerprint);
+    root_put_fingerprint(pin, pinned);
     return cycle_fail(c, SYNC_SIGNATURE,
-                      "signature: key %.15s…: not in the pinned root: if the key was lost, "
-                      "`holdfast trust pin FILE.pub`",
-                      fingerprint);
+                      "signature: key %.15s…: not in the pinned root (%.15s…): if the key was "
+                      "lost, `holdfast trust pin FILE.pub`",
+                      fingerprint, pinned);
 }
 
 /* Where to begin: a mirror that `export` wrote may lack the first roots; a directory can be looked into. */
@@ -201,7 +203,7 @@ static bool first_root(struct cycle *c, uint8_t (*pins)[CRYPTO_SHA256_BYTES], si
     }
     bool any = seen.n > 0;
     if (any)
-        (void)refuse_first(c, &seen);
+        (void)refuse_first(c, &seen, pins[0]);
     root_free(&seen);
     return any ? false
                : cycle_fail(c, c->source->scheme == SOURCE_FILE ? SYNC_CONNECT : SYNC_HTTP,

@@ -202,7 +202,7 @@ curl -s "$origin/_control?reset=1" > /dev/null
 : > "$work/gateway.log"
 WAIT=live gateway --set config.service.endpoint="file://$work/repo" --set config.trust.root="$work/lost.key.pub" --cache "$work/c4"
 says_log "not in the pinned root"
-grep -Eq 'signature: key sha256:[0-9a-f]+…: not in the pinned root( \(sha256:[0-9a-f]+…\))?: if the key was lost, `holdfast trust pin FILE.pub`' "$work/gateway.log" ||
+grep -Eq 'signature: key sha256:[0-9a-f]+…: not in the pinned root \(sha256:[0-9a-f]+…\): if the key was lost, `holdfast trust pin FILE.pub`' "$work/gateway.log" ||
     { cat "$work/gateway.log"; die 'the words for an unknown key'; }
 status 503 "$url/hello/you"
 stop_gateway

@@ -165,3 +165,23 @@ run import "$work/repo" > "$work/out" && die 'an unknown key is taken'
 grep -q "signature: key sha256:.*: not in the pinned root" "$work/out" || { cat "$work/out"; die 'an unknown key is not named'; }
 prints 0 'forgotten: the next root seen will be trusted' trust forget
 run import "$work/repo" | grep -Eq '"result":"(current|updated)"' || die 'after trust forget'
+
+# verify names what is damaged; a database that is none is a finding, too.
+prints 0 "$(run inspect generations | sed 's/^\([0-9]*\).*/ok generation \1/')" verify
+json 'd["ok"] is True and d["faults"] == [] and 2 in d["generations"]' verify
+python3 - "$work/cache/cfg.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+h, z = db.execute("SELECT hash, z FROM leaf LIMIT 1").fetchone()
+z = bytearray(z); z[-3] ^= 1
+db.execute("UPDATE leaf SET z=? WHERE hash=?", (bytes(z), h)); db.commit()
+PY
+json 'd["ok"] is False and any("leaf" in f and "digest" in f for f in d["faults"])' verify
+run verify > "$work/out" && die 'damage is not found'
+grep -q '^cfg.db: generation [0-9]*: leaf [0-9]*: digest: ' "$work/out" || { cat "$work/out"; die 'the damage is not named'; }
+head -c 9000 /dev/urandom > "$work/cache/cfg.db"
+code=0
+run verify > "$work/out" || code=$?
+[ "$code" = 1 ] && grep -q 'cfg.db: file is not a database' "$work/out" || { cat "$work/out"; die "no database: exit $code"; }
+rm -r "$work/cache"
+fails 3 "verify: cache.path: $work/cache: no cache here: give --cache DIR" verify
