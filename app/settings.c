@@ -316,6 +316,8 @@ bool settings_read_file(struct settings *s, const char *path, struct err *err)
 
     if (!file_read(&s->arena, path, SETTINGS_BYTES_MAX / 2, &text, err))
         return false;
+    if (slice_starts(text, SLICE("\xEF\xBB\xBF"))) /* some editors begin a file with it */
+        text = slice_skip(text, 3);
     while (slice_cut(&text, '\n', &line)) {
         number++;
         line = slice_trim(line);

@@ -70,7 +70,7 @@ static void test_file_and_set(void **state)
     int fd = mkstemp(path);
     struct settings s;
     struct err err;
-    static const char text[] = "# comment\n\nlimits.arena = 2m\nnet.server.http.port=9000\nnet.server.address = 127.0.0.1 , ::1\n";
+    static const char text[] = "\xEF\xBB\xBF# comment\r\n\nlimits.arena = 2m\r\nnet.server.http.port=9000\nnet.server.address = 127.0.0.1 , ::1\n";
 
     assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
     close(fd);
