@@ -207,6 +207,8 @@ struct node *bind_local_function(struct binder *b, const struct syn *s)
     if (!v || !type_delegate(b->c->scratch, v->type, params, &n, &ret))
         return bind_error(b, s->pos, "a local function takes at most 7 parameters");
     node = bind_lambda(b, s, params, n, ret, v->type);
+    if (node->func)
+        node->func->is_local = true;
     return node_set(b, s->pos, v, node);
 }
 

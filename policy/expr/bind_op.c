@@ -144,6 +144,12 @@ static struct node *user_operator(struct binder *b, uint32_t pos, const char *na
     return failed || n->op == N_OPEN ? NULL : n;
 }
 
+/* What stands for x where it is known not to be null. A constant that can be null is no constant of its own type. */
+static struct node *lifted_operand(struct binder *b, struct node *x, struct var *v)
+{
+    return x->op == N_CONST && !type_is_nullable(x->type) ? x : node_local(b, x->pos, v);
+}
+
 /* if either is null: null (comparisons: false; equality compares nulls), else the operator on the values. */
 static struct node *bind_lifted(struct binder *b, uint32_t pos, uint32_t punct, enum binop op, struct node *x, struct node *y)
 {
@@ -164,8 +170,8 @@ static struct node *bind_lifted(struct binder *b, uint32_t pos, uint32_t punct, 
     n->b = y;
     n->var = var_new(b, SLICE_NONE, type_strip(x->type));
     n->var2 = var_new(b, SLICE_NONE, type_strip(y->type));
-    left = x->op == N_CONST ? x : node_local(b, pos, n->var);
-    right = y->op == N_CONST ? y : node_local(b, pos, n->var2);
+    left = lifted_operand(b, x, n->var);
+    right = lifted_operand(b, y, n->var2);
     n->c = bind_binary(b, pos, punct, left, right);
     n->sub = (uint8_t)op;
     n->type = is_comparison(op) ? TYPE_OF(BOOL) : type_make1(b->c->scratch, TYPE_NULLABLE, type_strip(n->c->type));

@@ -279,6 +279,7 @@ static struct node *bind_local(struct binder *b, const struct syn *s)
             if (slice_eq(((struct var *)b->scope->vars.v[k])->name, d->text) && d->text.n)
                 return bind_error(b, d->pos, "a variable named '%.*s' is already there", SLICE_ARG(d->text));
         list_add(b->c, &l, decl(b, d->pos, var_new(b, d->text, t ? t : value->type), value));
+        ((struct node *)l.v[l.n - 1])->sub = !d->a;
     }
     return block_of(b, s->pos, &l);
 }

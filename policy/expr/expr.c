@@ -71,6 +71,7 @@ static const struct expr *compile(struct comp *c)
         f->body = bind_value(&b, s, NULL);
         f->ret = f->body->type;
     }
+    flow_check(c, f, (uint32_t)c->source.n - 1);
     if (c->failed)
         return NULL;
     if (f->is_expression && f->body->op == N_CONST) {

@@ -23,6 +23,9 @@ struct var {
     const struct type *type;
     struct func *owner;
     bool captured, is_const;
+    bool loose;           /* assignments are not followed (flow.c) */
+    const char *readonly; /* why it cannot be assigned: "a foreach variable"; NULL */
+    unsigned flow;        /* its number in flow.c, from 1 */
     struct expr_value constant;
     uint16_t reg; /* set by the generator */
     const struct syn *local_function; /* its declaration, for default arguments */
@@ -38,7 +41,7 @@ struct func {
     struct list captures;    /* struct var * of outer functions */
     struct list returns;     /* struct node *: operands of return while inferring */
     struct node *body;       /* statement, or expression when is_expression */
-    bool is_expression;
+    bool is_expression, is_local;
     const struct code *code;
 };
 
@@ -64,6 +67,10 @@ struct node {
     unsigned ntargs;
     struct list *group; /* N_METHODS: candidates */
 };
+
+/* flow.c: errors for variables read before they have a value, bodies that end without one (end: where to say so), switch
+ * sections that fall through. */
+void flow_check(struct comp *c, struct func *f, uint32_t end);
 
 /* gen.c: code for f and the functions in it. NULL on error. */
 const struct code *gen_func(struct comp *c, struct func *f);
