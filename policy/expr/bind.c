@@ -127,6 +127,15 @@ struct var *var_new(struct binder *b, struct slice name, const struct type *type
     return v;
 }
 
+struct var *var_declare(struct binder *b, uint32_t pos, struct slice name, const struct type *type)
+{
+    for (struct scope *s = b->scope; s && s->func == b->func && name.n; s = s->up)
+        for (unsigned i = 0; i < s->vars.n; i++)
+            if (slice_eq(((struct var *)s->vars.v[i])->name, name))
+                bind_error(b, pos, "a variable named '%.*s' is already there", SLICE_ARG(name));
+    return var_new(b, name, type);
+}
+
 struct var *var_find(struct binder *b, struct slice name)
 {
     for (struct scope *s = b->scope; s && name.n; s = s->up)
@@ -173,10 +182,8 @@ const struct type *bind_type(struct binder *b, const struct stype *t)
         break;
     }
     id = type_find(t->name, (int)t->n);
-    if (id == TYPE_COUNT) {
-        bind_error(b, t->pos, "unknown type '%.*s'", SLICE_ARG(t->name));
-        return TYPE_OF(UNKNOWN);
-    }
+    if (id == TYPE_COUNT)
+        return unknown_type(b, t->pos, t->name, t->n);
     if (t->prefix.n && !slice_ends(slice_from(type_defs[id].ns), slice_trim(t->prefix)))
         bind_error(b, t->pos, "unknown type '%.*s.%.*s'", SLICE_ARG(t->prefix), SLICE_ARG(t->name));
     return type_make(b->c->scratch, id, t->n, args);
@@ -237,7 +244,7 @@ static struct node *bind_name(struct binder *b, const struct syn *s)
     t = type_expression(b, s);
     if (t)
         return node_new(b, N_TYPE, s->pos, t);
-    return bind_error(b, s->pos, "the name '%.*s' is not known", SLICE_ARG(s->text));
+    return unknown_name(b, s);
 }
 
 static struct node *bind_constant(struct binder *b, const struct syn *s)
@@ -382,6 +389,9 @@ static struct node *bind_anon(struct binder *b, const struct syn *s)
 
         if (type_is(v->type, TYPE_NULL))
             return bind_error(b, s->pos, "cannot assign <null> to a member of an anonymous object");
+        for (unsigned k = 0; k < i; k++)
+            if (slice_eq(names[k], s->v[i]->text))
+                return bind_error(b, s->v[i]->pos, "the anonymous object has '%.*s' twice", SLICE_ARG(names[k]));
         types[i] = v->type;
         names[i] = s->v[i]->text;
         list_add(b->c, &l, v);
@@ -490,10 +500,34 @@ static struct node *bind_newtarget(struct binder *b, const struct syn *s)
     return n;
 }
 
+static struct node *bind_checked(struct binder *b, const struct syn *s, const struct type *hint)
+{
+    bool checked = b->checked, unchecked = b->unchecked;
+    struct node *n;
+
+    b->checked = s->mode;
+    b->unchecked = !s->mode;
+    n = bind_expr(b, s->a, hint);
+    b->checked = checked;
+    b->unchecked = unchecked;
+    return n;
+}
+
+/* nameof: what it names must be there, but is not evaluated. */
+static struct node *bind_nameof(struct binder *b, const struct syn *s)
+{
+    const struct syn *a = s->a;
+
+    if (a->op != S_NAME && a->op != S_MEMBER)
+        return bind_error(b, a->pos, "'nameof' needs a name");
+    if (a->op == S_NAME && !var_find(b, a->text) && !type_expression(b, a) && !slice_eq(a->text, SLICE("context")))
+        return unknown_name(b, a);
+    return node_const(b, s->pos, text_value(arena_copy(b->c->program, a->text)), TYPE_OF(STRING));
+}
+
 static struct node *bind_dispatch(struct binder *b, const struct syn *s, const struct type *hint)
 {
     struct node *n;
-    bool saved = b->checked;
 
     switch (s->op) {
     case S_CONST: return bind_constant(b, s);
@@ -528,14 +562,9 @@ static struct node *bind_dispatch(struct binder *b, const struct syn *s, const s
     case S_BINDING: return b->hole ? b->hole : bind_error(b, s->pos, "misplaced '?.'");
     case S_TYPEOF: return bind_typeof(b, s);
     case S_DEFAULT: return bind_default(b, s, hint);
-    case S_NAMEOF:
-        return node_const(b, s->pos, text_value(arena_copy(b->c->program, s->a->text)), TYPE_OF(STRING));
+    case S_NAMEOF: return bind_nameof(b, s);
     case S_SIZEOF: return bind_sizeof(b, s);
-    case S_CHECKED:
-        b->checked = s->mode;
-        n = bind_expr(b, s->a, hint);
-        b->checked = saved;
-        return n;
+    case S_CHECKED: return bind_checked(b, s, hint);
     case S_THROW: return bind_throw(b, s);
     case S_SWITCHEXPR: return bind_switch_expr(b, s, hint);
     case S_TUPLE: return bind_tuple(b, s, hint);

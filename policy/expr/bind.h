@@ -20,6 +20,8 @@ struct binder {
     bool trial_failed;
     unsigned work;        /* lambdas bound so far: bounded */
     bool in_loop;
+    bool in_catch, in_finally;
+    bool unchecked;       /* inside unchecked: constants may overflow */
     const struct syn *called; /* the member access now bound as what is called: methods before properties */
 };
 
@@ -40,6 +42,8 @@ struct node *bind_as(struct binder *b, const struct syn *s, const struct type *t
 /* A value: not a type, group or void. */
 struct node *bind_value(struct binder *b, const struct syn *s, const struct type *hint);
 struct var *var_new(struct binder *b, struct slice name, const struct type *type);
+/* As var_new, for a name the source spells: an error when a block around it in the same function has it already. */
+struct var *var_declare(struct binder *b, uint32_t pos, struct slice name, const struct type *type);
 struct var *var_find(struct binder *b, struct slice name);
 void scope_push(struct binder *b, struct scope *s);
 void scope_pop(struct binder *b);
@@ -71,6 +75,10 @@ struct candidate {
     const struct type *on;
     struct sig sig;
 };
+/* Extension methods of that name, of every type; all of them for no name. */
+void find_extensions(struct binder *b, struct slice name, struct list *out);
+bool lambda_params(struct binder *b, struct candidate *k, const struct arg *args, unsigned n, unsigned at, const struct type *params[8],
+                   unsigned *np);
 void find_members(struct binder *b, const struct type *on, struct slice name, unsigned kinds, struct list *out);
 #define KIND(k) (1u << M_##k)
 /* Pick the overload and build the call; receiver NULL for static members. what: for messages. */
@@ -80,12 +88,23 @@ struct node *bind_call(struct binder *b, const struct syn *s, const struct type 
 struct node *bind_member(struct binder *b, const struct syn *s, struct node *on);
 struct node *bind_new(struct binder *b, const struct syn *s, const struct type *hint);
 struct node *bind_index(struct binder *b, const struct syn *s, struct node *on);
+/* Can s stand as a statement: a call, an assignment, a step, an object's making? */
+bool is_statement_expression(const struct syn *s);
 /* A call of a member by name with bound arguments: what operators, initializers, foreach and queries are made of. */
 struct node *bind_named_call(struct binder *b, uint32_t pos, struct node *receiver, const char *name, struct node **args, unsigned n);
 unsigned bind_args(struct binder *b, const struct syn *s, struct arg *out);
 /* The store `target = value` for a property, index, local or field; value already bound. */
 struct node *bind_store(struct binder *b, const struct syn *target, struct node *value, uint32_t pos);
 #define ARGS_MAX 40
+
+/* bind_unknown.c: errors for what cannot be found, as nodes. */
+struct node *unknown_name(struct binder *b, const struct syn *s);
+struct node *unknown_member(struct binder *b, uint32_t pos, const struct type *on, struct slice name, bool is_static);
+/* A type; TYPE_UNKNOWN. */
+const struct type *unknown_type(struct binder *b, uint32_t pos, struct slice name, unsigned nargs);
+/* No candidate takes these arguments. */
+struct node *no_overload(struct binder *b, uint32_t pos, const struct list *candidates, struct slice name, const struct type *on,
+                         const struct arg *args, unsigned n);
 
 /* bind_lambda.c */
 /* The body with parameter types given; ret NULL: infer. The delegate type is made from params and result when to is NULL. */

@@ -71,7 +71,7 @@ void find_members(struct binder *b, const struct type *on, struct slice name, un
     }
 }
 
-static void find_extensions(struct binder *b, struct slice name, struct list *out)
+void find_extensions(struct binder *b, struct slice name, struct list *out)
 {
     for (unsigned id = 0; id < TYPE_COUNT; id++)
         if (type_defs[id].flags & TF_EXTENSIONS)
@@ -89,7 +89,7 @@ static struct node *bind_out(struct binder *b, const struct syn *arg)
     if (s->op == S_DECL) {
         infer = s->type->kind == STYPE_NAMED && slice_eq(s->type->name, SLICE("var"));
         n->type = infer ? NULL : bind_type(b, s->type);
-        n->var = var_new(b, slice_eq(s->text, SLICE("_")) ? SLICE_NONE : s->text, n->type ? n->type : TYPE_OF(UNKNOWN));
+        n->var = var_declare(b, s->pos, slice_eq(s->text, SLICE("_")) ? SLICE_NONE : s->text, n->type ? n->type : TYPE_OF(UNKNOWN));
         return n;
     }
     if (s->op == S_NAME && slice_eq(s->text, SLICE("_")) && !var_find(b, s->text)) {
@@ -99,6 +99,9 @@ static struct node *bind_out(struct binder *b, const struct syn *arg)
     n->var = s->op == S_NAME ? var_find(b, s->text) : NULL;
     if (!n->var)
         return bind_error(b, arg->pos, "an out argument must be a local variable");
+    if (n->var->readonly || n->var->is_const)
+        return bind_error(b, arg->pos, "'%.*s' cannot be assigned: it is %s", SLICE_ARG(s->text),
+                          n->var->readonly ? n->var->readonly : "a constant");
     node_local(b, arg->pos, n->var);
     n->type = n->var->type;
     return n;
@@ -391,6 +394,27 @@ static struct fit *choose(struct binder *b, struct list *candidates, const struc
     return best;
 }
 
+/* Parameter types argument `at`, a lambda, would have as an argument of k; false when they cannot be told. */
+bool lambda_params(struct binder *b, struct candidate *k, const struct arg *args, unsigned n, unsigned at, const struct type *params[8],
+                   unsigned *np)
+{
+    struct fit f = { .k = k };
+    struct infer in = { .b = b, .own = k->on, .n = k->sig.tparams };
+    const struct type *ret;
+
+    if (!map_arguments(&f, args, n) || in.n > 4 || !type_delegate(b->c->scratch, raw_param(&f, at), params, np, &ret))
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (args[i].node->op != N_LAMBDA && args[i].node->op != N_METHODS && args[i].node->type)
+            infer_from(&in, type_subst(b->c->scratch, raw_param(&f, i), k->on, NULL), args[i].node->type);
+    for (unsigned i = 0; i < *np; i++) {
+        params[i] = type_subst(b->c->scratch, params[i], k->on, in.fixed);
+        if (type_has_params(params[i]))
+            return false;
+    }
+    return true;
+}
+
 /* ---- building the call ---- */
 
 static struct node *expand_params(struct binder *b, const struct fit *f, const struct arg *args, unsigned n, unsigned param, uint32_t pos)
@@ -454,29 +478,6 @@ static struct node *build_call(struct binder *b, const struct fit *f, struct nod
     return call;
 }
 
-static struct node *no_overload(struct binder *b, uint32_t pos, struct slice name, const struct type *on, const struct arg *args, unsigned n,
-                                bool known)
-{
-    struct buf t;
-
-    for (unsigned i = 0; i < n; i++)
-        if (args[i].node->type && type_is(args[i].node->type, TYPE_UNKNOWN) && args[i].node->op != N_OUTVAR)
-            return node_new(b, N_OPEN, pos, TYPE_OF(UNKNOWN));
-    if (!known)
-        return bind_error(b, pos, "'%s' has no member '%.*s'", bind_type_text(b, on), SLICE_ARG(name));
-    buf_init(&t, b->c->scratch);
-    for (unsigned i = 0; i < n; i++) {
-        if (i)
-            buf_puts(&t, ", ");
-        if (args[i].node->op == N_OUTVAR)
-            buf_puts(&t, "out ");
-        type_print(&t, args[i].node->type ? args[i].node->type : TYPE_OF(UNKNOWN));
-    }
-    if (name.n == 0 || slice_eq(name, SLICE("this")))
-        return bind_error(b, pos, "'%s' has no %s taking (%s)", bind_type_text(b, on), name.n ? "index" : "constructor", buf_slice(&t).p);
-    return bind_error(b, pos, "'%s' has no method '%.*s' taking (%s)", bind_type_text(b, on), SLICE_ARG(name), buf_slice(&t).p);
-}
-
 struct node *bind_overload(struct binder *b, uint32_t pos, struct list *candidates, struct node *receiver, struct arg *args, unsigned n,
                            const struct type *const *targs, unsigned ntargs, struct slice name, const struct type *on)
 {
@@ -486,7 +487,7 @@ struct node *bind_overload(struct binder *b, uint32_t pos, struct list *candidat
         return node_new(b, N_OPEN, pos, TYPE_OF(UNKNOWN));
     f = choose(b, candidates, args, n, targs, ntargs);
     if (!f)
-        return no_overload(b, pos, name, on, args, n, candidates->n > 0);
+        return candidates->n ? no_overload(b, pos, candidates, name, on, args, n) : unknown_member(b, pos, on, name, !receiver);
     return build_call(b, f, receiver, args, n, pos);
 }
 
@@ -513,7 +514,9 @@ static struct node *call_on_value(struct binder *b, uint32_t pos, struct node *o
     f = choose(b, &ext, all, n + 1, targs, ntargs);
     if (f)
         return build_call(b, f, NULL, all, n + 1, pos);
-    return no_overload(b, pos, name, on->type, args, n, own.n + ext.n > 0);
+    if (own.n + ext.n == 0)
+        return unknown_member(b, pos, on->type, name, false);
+    return own.n ? no_overload(b, pos, &own, name, on->type, args, n) : no_overload(b, pos, &ext, name, on->type, all, n + 1);
 }
 
 struct node *bind_named_call(struct binder *b, uint32_t pos, struct node *receiver, const char *name, struct node **args, unsigned n)
@@ -643,7 +646,7 @@ static struct node *static_member(struct binder *b, const struct syn *s, struct 
 
     find_members(b, on->type, s->text, KIND(SGET) | KIND(ENUM) | KIND(STATIC) | KIND(EXT), &l);
     if (l.n == 0)
-        return bind_error(b, s->pos, "'%s' has no member '%.*s'", bind_type_text(b, on->type), SLICE_ARG(s->text));
+        return unknown_member(b, s->pos, on->type, s->text, true);
     k = l.v[0];
     if (k->m->kind == M_ENUM)
         return node_const(b, s->pos, val_enum(on->type->id, k->m->number), on->type);
@@ -680,9 +683,7 @@ struct node *bind_member(struct binder *b, const struct syn *s, struct node *on)
             return n;
     }
     find_members(b, on->type, s->text, KIND(GET), &l);
-    if (l.n && b->called == s && !(type_flags(((struct candidate *)l.v[0])->sig.ret) & TF_DELEGATE))
-        l.n = 0;
-    if (l.n) {
+    if (l.n && !(b->called == s && !(type_flags(((struct candidate *)l.v[0])->sig.ret) & TF_DELEGATE))) {
         k = l.v[0];
         n = node_new(b, N_CALL, s->pos, type_subst(b->c->scratch, k->sig.ret, k->on, NULL));
         n->v = comp_alloc(b->c, sizeof *n->v);
@@ -700,8 +701,10 @@ struct node *bind_member(struct binder *b, const struct syn *s, struct node *on)
     find_members(b, on->type, s->text, KIND(METHOD), n->group);
     if (n->group->n == 0)
         find_extensions(b, s->text, n->group);
+    if (n->group->n == 0 && l.n)
+        return bind_error(b, s->pos, "'%.*s' of '%s' is a property, not a method", SLICE_ARG(s->text), bind_type_text(b, on->type));
     if (n->group->n == 0)
-        return bind_error(b, s->pos, "'%s' has no member '%.*s'", bind_type_text(b, on->type), SLICE_ARG(s->text));
+        return unknown_member(b, s->pos, on->type, s->text, false);
     n->a = on;
     n->syn = s;
     return n;
@@ -825,15 +828,18 @@ struct node *bind_store(struct binder *b, const struct syn *target, struct node 
         if (slice_eq(target->text, SLICE("_")) && !var_find(b, target->text))
             return value;
         v = var_find(b, target->text);
-        if (!v || v->is_const)
-            return bind_error(b, pos, "'%.*s' cannot be assigned", SLICE_ARG(target->text));
+        if (!v)
+            return unknown_name(b, target);
+        if (v->readonly || v->is_const)
+            return bind_error(b, pos, "'%.*s' cannot be assigned: it is %s", SLICE_ARG(target->text),
+                              v->readonly ? v->readonly : "a constant");
         return node_set(b, pos, v, conv_to(b, value, v->type));
     case S_DECL:
         t = !target->type || (target->type->kind == STYPE_NAMED && slice_eq(target->type->name, SLICE("var"))) ? value->type
                                                                                                                  : bind_type(b, target->type);
         if (slice_eq(target->text, SLICE("_")))
             return value;
-        v = var_new(b, target->text, t);
+        v = var_declare(b, target->pos, target->text, t);
         return node_set(b, pos, v, conv_to(b, value, t));
     case S_INDEX:
         return store_index(b, target, value, pos);

@@ -85,6 +85,15 @@ enum conv_rank conv_types(struct binder *b, const struct type *from, const struc
     return user_conversion(b, from, to, false, &owner, &sig) ? CONV_USER : CONV_NONE;
 }
 
+/* Parameters with a type of their own have the delegate's. */
+static bool lambda_takes(struct binder *b, const struct syn *s, const struct type *const *params)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->v[i]->type && !type_has_params(params[i]) && !type_eq(bind_type(b, s->v[i]->type), params[i]))
+            return false;
+    return true;
+}
+
 static enum conv_rank lambda_converts(struct binder *b, struct node *n, const struct type *to)
 {
     const struct type *params[8], *ret, *got;
@@ -93,7 +102,7 @@ static enum conv_rank lambda_converts(struct binder *b, struct node *n, const st
     if (!type_delegate(b->c->scratch, to, params, &np, &ret))
         return CONV_NONE;
     if (n->op == N_LAMBDA) {
-        if (n->syn->n != np)
+        if (n->syn->n != np || !lambda_takes(b, n->syn, params))
             return CONV_NONE;
         got = lambda_result(b, n->syn, params, np);
     } else {
@@ -102,7 +111,7 @@ static enum conv_rank lambda_converts(struct binder *b, struct node *n, const st
     if (!got)
         return CONV_NONE;
     if (type_is(ret, TYPE_VOID))
-        return CONV_IMPLICIT;
+        return n->op != N_LAMBDA || n->syn->a->op == S_BLOCK || is_statement_expression(n->syn->a) ? CONV_IMPLICIT : CONV_NONE;
     if (type_has_params(ret) || type_is(got, TYPE_THROW))
         return CONV_IMPLICIT;
     if (type_is(got, TYPE_VOID))
@@ -215,6 +224,8 @@ static struct node *convert_target_typed(struct binder *b, struct node *n, const
         return group_to_delegate(b, n, to);
     if (n->syn->n != np)
         return bind_error(b, n->pos, "the lambda takes %u parameters, '%s' has %u", n->syn->n, bind_type_text(b, to), np);
+    if (!lambda_takes(b, n->syn, params))
+        return bind_error(b, n->pos, "the lambda's parameter types are not those of '%s'", bind_type_text(b, to));
     return bind_lambda(b, n->syn, params, np, ret, to);
 }
 

@@ -35,16 +35,19 @@ static void bind_body(struct binder *b, const struct syn *s, struct func *f, con
 {
     struct scope scope;
     struct func *saved = b->func;
-    bool in_loop = b->in_loop;
+    bool in_loop = b->in_loop, in_catch = b->in_catch, in_finally = b->in_finally;
 
     b->func = f;
-    b->in_loop = false;
+    b->in_loop = b->in_catch = b->in_finally = false;
     scope_push(b, &scope);
     f->params = comp_alloc(b->c, (n + 1) * sizeof *f->params);
     for (unsigned i = 0; i < n && f->params; i++) {
         const struct type *t = i < s->n && s->v[i]->type ? bind_type(b, s->v[i]->type) : params[i];
 
-        f->params[f->nparams++] = var_new(b, i < s->n ? s->v[i]->text : SLICE_NONE, t);
+        if (i < s->n && !slice_eq(s->v[i]->text, SLICE("_")))
+            f->params[f->nparams++] = var_declare(b, s->v[i]->pos, s->v[i]->text, t);
+        else
+            f->params[f->nparams++] = var_new(b, i < s->n ? s->v[i]->text : SLICE_NONE, t);
     }
     if (s->a->op == S_BLOCK) {
         f->body = bind_block(b, s->a);
@@ -52,7 +55,9 @@ static void bind_body(struct binder *b, const struct syn *s, struct func *f, con
             f->ret = returns_type(b, f);
     } else {
         f->is_expression = true;
-        if (f->ret && type_is(f->ret, TYPE_VOID))
+        if (f->ret && type_is(f->ret, TYPE_VOID) && !is_statement_expression(s->a))
+            f->body = bind_error(b, s->a->pos, "the lambda gives no value: only a call, an assignment or a step can be its body");
+        else if (f->ret && type_is(f->ret, TYPE_VOID))
             f->body = bind_expr(b, s->a, NULL);
         else if (f->ret)
             f->body = bind_as(b, s->a, f->ret);
@@ -64,6 +69,8 @@ static void bind_body(struct binder *b, const struct syn *s, struct func *f, con
     scope_pop(b);
     b->func = saved;
     b->in_loop = in_loop;
+    b->in_catch = in_catch;
+    b->in_finally = in_finally;
 }
 
 struct node *bind_lambda(struct binder *b, const struct syn *s, const struct type *const *params, unsigned n, const struct type *ret,

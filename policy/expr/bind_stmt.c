@@ -17,12 +17,21 @@ static struct node *block_of(struct binder *b, uint32_t pos, struct list *l)
     return n;
 }
 
+/* The variables of the scope that ends here, for n to know. */
+static void keep_vars(struct binder *b, struct node *n)
+{
+    n->group = comp_new(b->c, struct list);
+    if (n->group)
+        *n->group = b->scope->vars;
+}
+
 static struct node *decl(struct binder *b, uint32_t pos, struct var *v, struct node *value)
 {
     struct node *n = statement(b, N_DECL, pos);
 
     n->var = v;
     n->a = value;
+    v->declared = true;
     return n;
 }
 
@@ -52,7 +61,7 @@ static struct node *designate(struct binder *b, const struct syn *p, const struc
 {
     struct list l = { 0 };
 
-    list_add(b->c, &l, node_set(b, p->pos, var_new(b, p->text, t), value));
+    list_add(b->c, &l, node_set(b, p->pos, var_declare(b, p->pos, p->text, t), value));
     list_add(b->c, &l, truth(b, p->pos, true));
     return node_seq(b, p->pos, &l);
 }
@@ -133,7 +142,7 @@ static struct node *property_pattern(struct binder *b, const struct syn *p, stru
     if (!type_eq(on->type, t)) {
         struct list l = { 0 };
 
-        typed = var_new(b, p->text, t);
+        typed = var_declare(b, p->pos, p->text, t);
         list_add(b->c, &l, node_set(b, p->pos, typed, conv_cast(b, cast, t, p->pos)));
         list_add(b->c, &l, truth(b, p->pos, true));
         test = both(b, test, node_seq(b, p->pos, &l));
@@ -270,15 +279,12 @@ static struct node *bind_local(struct binder *b, const struct syn *s)
         if (!t && (value->type->id > TYPE_UNKNOWN || type_is(value->type, TYPE_NULL)))
             return bind_error(b, d->pos, "'var' cannot tell a type from %s", bind_type_text(b, value->type));
         if (s->mode && value->op == N_CONST) {
-            v = var_new(b, d->text, t ? t : value->type);
+            v = var_declare(b, d->pos, d->text, t ? t : value->type);
             v->is_const = true;
             v->constant = value->value;
             continue;
         }
-        for (unsigned k = 0; k < b->scope->vars.n; k++)
-            if (slice_eq(((struct var *)b->scope->vars.v[k])->name, d->text) && d->text.n)
-                return bind_error(b, d->pos, "a variable named '%.*s' is already there", SLICE_ARG(d->text));
-        list_add(b->c, &l, decl(b, d->pos, var_new(b, d->text, t ? t : value->type), value));
+        list_add(b->c, &l, decl(b, d->pos, var_declare(b, d->pos, d->text, t ? t : value->type), value));
         ((struct node *)l.v[l.n - 1])->sub = !d->a;
     }
     return block_of(b, s->pos, &l);
@@ -326,6 +332,7 @@ static struct node *bind_loop(struct binder *b, const struct syn *s)
     if (s->c)
         n->c = bind_statement(b, s->c);
     n->sub = s->op == S_DO;
+    keep_vars(b, n);
     scope_pop(b);
     return n;
 }
@@ -337,6 +344,7 @@ static struct node *bind_foreach(struct binder *b, const struct syn *s)
     const struct type *t, *declared;
     struct scope scope;
     struct list l = { 0 };
+    struct var *v;
 
     scope_push(b, &scope);
     n->a = bind_value(b, s->a, NULL);
@@ -356,12 +364,89 @@ static struct node *bind_foreach(struct binder *b, const struct syn *s)
         list_add(b->c, &l, e);
     } else {
         declared = is_var(s->type) ? t : bind_type(b, s->type);
-        list_add(b->c, &l, decl(b, s->pos, var_new(b, s->text, declared), type_eq(declared, t) ? element : conv_cast(b, element, declared, s->pos)));
+        v = var_declare(b, s->pos, s->text, declared);
+        v->readonly = "the variable of a foreach";
+        list_add(b->c, &l, decl(b, s->pos, v, type_eq(declared, t) ? element : conv_cast(b, element, declared, s->pos)));
     }
     list_add(b->c, &l, bind_loop_body(b, s->b));
     n->b = block_of(b, s->pos, &l);
+    keep_vars(b, n->b);
     scope_pop(b);
     return n;
+}
+
+/* What the labels of one switch have said so far. */
+struct labels {
+    struct var *on;
+    struct list constants; /* struct node * */
+    bool has_default, has_true, has_false;
+};
+
+/* A constant label without a guard may stand once. */
+static void note_label(struct binder *b, struct labels *l, const struct syn *label, const struct node *cond)
+{
+    const struct node *value = cond->op == N_BIN && cond->sub == B_EQ && cond->b->op == N_CONST ? cond->b : NULL;
+
+    if (!value || label->b)
+        return;
+    l->has_true |= value->value.kind == EXPR_BOOL && value->value.i;
+    l->has_false |= value->value.kind == EXPR_BOOL && !value->value.i;
+    for (unsigned i = 0; i < l->constants.n; i++) {
+        struct expr_value v = ((struct node *)l->constants.v[i])->value;
+
+        if (v.kind == value->value.kind && v.n == value->value.n &&
+            (v.kind == EXPR_STRING ? memcmp(v.s, value->value.s, v.n) == 0 : v.kind <= EXPR_U64 && v.i == value->value.i))
+            bind_error(b, label->pos, "the switch has this label already");
+    }
+    list_add(b->c, &l->constants, (void *)value);
+}
+
+static struct node *bind_label(struct binder *b, struct labels *l, const struct syn *label)
+{
+    struct node *cond = bind_pattern(b, label->a, l->on);
+
+    if (!bind_failed(b))
+        note_label(b, l, label, cond);
+    return label->b ? both(b, cond, bind_as(b, label->b, TYPE_OF(BOOL))) : cond;
+}
+
+/* N_IF: a condition or NULL, sub 1: default, b body. What labels declare is the section's, what statements declare the
+ * whole switch's. */
+static struct node *bind_section(struct binder *b, const struct syn *section, struct labels *labels)
+{
+    struct node *k = statement(b, N_IF, section->pos);
+    struct list statements = { 0 };
+    struct scope inner;
+    unsigned own;
+
+    scope_push(b, &inner);
+    for (unsigned j = 0; j < section->n && !bind_failed(b); j++) {
+        struct node *cond, *either;
+
+        if (!section->v[j]->a) {
+            if (labels->has_default)
+                bind_error(b, section->v[j]->pos, "the switch has a default already");
+            labels->has_default = true;
+            k->sub = 1;
+            continue;
+        }
+        cond = bind_label(b, labels, section->v[j]);
+        if (k->a) {
+            either = node_new(b, N_OR, section->pos, TYPE_OF(BOOL));
+            either->a = k->a;
+            either->b = cond;
+            cond = either;
+        }
+        k->a = cond;
+    }
+    own = inner.vars.n;
+    for (unsigned i = 0; i < section->a->n && !bind_failed(b); i++)
+        list_add(b->c, &statements, bind_statement(b, section->a->v[i]));
+    k->b = block_of(b, section->pos, &statements);
+    scope_pop(b);
+    for (unsigned i = own; i < inner.vars.n; i++)
+        list_add(b->c, &b->scope->vars, inner.vars.v[i]);
+    return k;
 }
 
 /* N_SWITCH: a set of the operand; v of N_IF (a condition or NULL, sub 1: default, b body) */
@@ -370,47 +455,66 @@ static struct node *bind_switch(struct binder *b, const struct syn *s)
     struct node *n = statement(b, N_SWITCH, s->pos), *value;
     struct scope scope;
     struct list l = { 0 };
+    struct labels labels = { 0 };
     bool saved = b->in_loop;
     struct var *on;
 
     scope_push(b, &scope);
     value = bind_value(b, s->a, NULL);
     on = var_new(b, SLICE_NONE, value->type ? value->type : TYPE_OF(UNKNOWN));
+    labels.on = on;
     n->a = node_set(b, s->pos, on, value);
     b->in_loop = true;
-    for (unsigned i = 0; i < s->n && !bind_failed(b); i++) {
-        const struct syn *section = s->v[i];
-        struct node *k = statement(b, N_IF, section->pos);
-        struct scope inner;
-
-        scope_push(b, &inner);
-        for (unsigned j = 0; j < section->n; j++) {
-            const struct syn *label = section->v[j];
-            struct node *cond, *either;
-
-            if (!label->a) {
-                k->sub = 1;
-                continue;
-            }
-            cond = bind_pattern(b, label->a, on);
-            if (label->b)
-                cond = both(b, cond, bind_as(b, label->b, TYPE_OF(BOOL)));
-            if (k->a) {
-                either = node_new(b, N_OR, section->pos, TYPE_OF(BOOL));
-                either->a = k->a;
-                either->b = cond;
-                cond = either;
-            }
-            k->a = cond;
-        }
-        k->b = bind_statement(b, section->a);
-        scope_pop(b);
-        list_add(b->c, &l, k);
-    }
+    for (unsigned i = 0; i < s->n && !bind_failed(b); i++)
+        list_add(b->c, &l, bind_section(b, s->v[i], &labels));
+    n->sub = labels.has_true && labels.has_false;
     b->in_loop = saved;
     n->v = (struct node **)l.v;
     n->n = l.n;
     scope_pop(b);
+    return n;
+}
+
+/* N_IF: on type, var, a filter or NULL, b body */
+static struct node *bind_catch(struct binder *b, const struct syn *s, const struct list *before)
+{
+    struct node *n = statement(b, N_IF, s->pos);
+    bool in_catch = b->in_catch;
+    struct scope scope;
+
+    scope_push(b, &scope);
+    n->on = s->type ? bind_type(b, s->type) : TYPE_OF(EXCEPTION);
+    if (!bind_failed(b) && !type_converts(b->c->scratch, n->on, TYPE_OF(EXCEPTION)))
+        bind_error(b, s->pos, "'%s' is no exception type", bind_type_text(b, n->on));
+    for (unsigned i = 0; i < before->n && !bind_failed(b); i++) {
+        const struct node *k = before->v[i];
+
+        if (!k->a && type_converts(b->c->scratch, n->on, k->on))
+            bind_error(b, s->pos, "an earlier catch takes all of '%s'", bind_type_text(b, n->on));
+    }
+    n->var = var_declare(b, s->pos, s->text, n->on);
+    n->var->declared = true;
+    if (s->b)
+        n->a = bind_as(b, s->b, TYPE_OF(BOOL));
+    b->in_catch = true;
+    n->b = bind_statement(b, s->a);
+    b->in_catch = in_catch;
+    scope_pop(b);
+    return n;
+}
+
+/* No jump leaves a finally block. */
+static struct node *bind_finally(struct binder *b, const struct syn *s)
+{
+    bool in_loop = b->in_loop, in_catch = b->in_catch, in_finally = b->in_finally;
+    struct node *n;
+
+    b->in_loop = b->in_catch = false;
+    b->in_finally = true;
+    n = bind_scoped(b, s);
+    b->in_loop = in_loop;
+    b->in_catch = in_catch;
+    b->in_finally = in_finally;
     return n;
 }
 
@@ -421,26 +525,12 @@ static struct node *bind_try(struct binder *b, const struct syn *s)
     struct list l = { 0 };
 
     n->a = bind_scoped(b, s->a);
-    for (unsigned i = 0; i < s->n && !bind_failed(b); i++) {
-        const struct syn *k = s->v[i];
-        struct node *c = statement(b, N_IF, k->pos);
-        struct scope scope;
-
-        scope_push(b, &scope);
-        c->on = k->type ? bind_type(b, k->type) : TYPE_OF(EXCEPTION);
-        if (!bind_failed(b) && !type_converts(b->c->scratch, c->on, TYPE_OF(EXCEPTION)))
-            bind_error(b, k->pos, "'%s' is no exception type", bind_type_text(b, c->on));
-        c->var = var_new(b, k->text, c->on);
-        if (k->b)
-            c->a = bind_as(b, k->b, TYPE_OF(BOOL));
-        c->b = bind_statement(b, k->a);
-        scope_pop(b);
-        list_add(b->c, &l, c);
-    }
+    for (unsigned i = 0; i < s->n && !bind_failed(b); i++)
+        list_add(b->c, &l, bind_catch(b, s->v[i], &l));
     n->v = (struct node **)l.v;
     n->n = l.n;
     if (s->b)
-        n->b = bind_scoped(b, s->b);
+        n->b = bind_finally(b, s->b);
     return n;
 }
 
@@ -449,6 +539,8 @@ static struct node *bind_return(struct binder *b, const struct syn *s)
     struct node *n = statement(b, N_RETURN, s->pos);
     struct func *f = b->func;
 
+    if (b->in_finally)
+        return bind_error(b, s->pos, "'return' cannot leave a finally block");
     if (!s->a) {
         if (f->ret && !type_is(f->ret, TYPE_VOID))
             return bind_error(b, s->pos, "'return' needs a value");
@@ -467,8 +559,46 @@ static struct node *bind_expression_statement(struct binder *b, const struct syn
     struct node *n = statement(b, N_EXPR, s->pos);
 
     n->a = s->a->op == S_POSTFIX ? bind_step(b, s->a, true) : bind_expr(b, s->a, NULL);
-    if (!bind_failed(b) && (n->a->op == N_TYPE || n->a->op == N_METHODS || n->a->op == N_LAMBDA))
-        return bind_error(b, s->pos, "only calls, assignments and steps can stand as statements");
+    if (!bind_failed(b) && !is_statement_expression(s->a) && !(n->a->type && type_is(n->a->type, TYPE_UNKNOWN)))
+        return bind_error(b, s->pos, "only calls, assignments, steps and 'new' can stand as statements");
+    return n;
+}
+
+bool is_statement_expression(const struct syn *s)
+{
+    switch (s->op) {
+    case S_CALL:
+    case S_ASSIGN:
+    case S_POSTFIX:
+    case S_NEW:
+    case S_OPEN:
+    case S_THROW:
+        return true;
+    case S_UNARY:
+        return s->punct == P2('+', '+') || s->punct == P2('-', '-');
+    case S_CONDACCESS:
+        return is_statement_expression(s->b);
+    default:
+        return false;
+    }
+}
+
+/* What `using` holds: something to dispose of. */
+static struct node *bind_resource(struct binder *b, const struct syn *s)
+{
+    unsigned before = b->scope->vars.n;
+    struct node *n = s->op == S_LOCAL ? bind_statement(b, s) : statement(b, N_EXPR, s->pos);
+    const struct type *t;
+
+    if (s->op != S_LOCAL)
+        n->a = bind_value(b, s->a, NULL);
+    if (bind_failed(b))
+        return n;
+    t = s->op != S_LOCAL ? n->a->type : n->n ? n->v[0]->var->type : TYPE_OF(NULL);
+    if (type_is_value(t) || type_is(t, TYPE_STRING) || type_is(t, TYPE_ARRAY))
+        return bind_error(b, s->pos, "'using' needs something disposable, not '%s'", bind_type_text(b, t));
+    for (unsigned i = before; s->op == S_LOCAL && i < b->scope->vars.n; i++)
+        ((struct var *)b->scope->vars.v[i])->readonly = "a variable of using";
     return n;
 }
 
@@ -479,9 +609,9 @@ static struct node *bind_using(struct binder *b, const struct syn *s)
     struct node *n;
 
     if (!s->b)
-        return bind_statement(b, s->a);
+        return bind_resource(b, s->a);
     scope_push(b, &scope);
-    list_add(b->c, &l, bind_statement(b, s->a));
+    list_add(b->c, &l, bind_resource(b, s->a));
     list_add(b->c, &l, bind_statement(b, s->b));
     n = block_of(b, s->pos, &l);
     scope_pop(b);
@@ -491,7 +621,7 @@ static struct node *bind_using(struct binder *b, const struct syn *s)
 struct node *bind_statement(struct binder *b, const struct syn *s)
 {
     struct node *n = statement(b, N_NOP, s->pos);
-    bool saved = b->checked;
+    bool checked = b->checked, unchecked = b->unchecked;
 
     if (bind_failed(b))
         return n;
@@ -524,14 +654,18 @@ struct node *bind_statement(struct binder *b, const struct syn *s)
         n->a = bind_local_function(b, s);
         return n;
     case S_THROW:
+        if (!s->a && !b->in_catch)
+            return bind_error(b, s->pos, "'throw;' has nothing to throw again outside a catch");
         n->op = N_EXPR;
         n->a = node_new(b, N_THROW, s->pos, TYPE_OF(THROW));
         n->a->a = s->a ? bind_as(b, s->a, TYPE_OF(EXCEPTION)) : NULL;
         return n;
     case S_CHECKED:
         b->checked = s->mode;
+        b->unchecked = !s->mode;
         n = bind_block(b, s->a);
-        b->checked = saved;
+        b->checked = checked;
+        b->unchecked = unchecked;
         return n;
     default: return n;
     }
@@ -550,7 +684,7 @@ static void declare_local_function(struct binder *b, const struct syn *s, struct
         args[i] = s->v[i]->type ? bind_type(b, s->v[i]->type) : TYPE_OF(OBJECT);
     if (s->type)
         args[s->n] = bind_type(b, s->type);
-    v = var_new(b, s->text, type_make(b->c->scratch, s->type ? TYPE_FUNC : TYPE_ACTION, s->n + (s->type ? 1 : 0), args));
+    v = var_declare(b, s->pos, s->text, type_make(b->c->scratch, s->type ? TYPE_FUNC : TYPE_ACTION, s->n + (s->type ? 1 : 0), args));
     v->local_function = s;
     list_add(b->c, out, decl(b, s->pos, v, node_const(b, s->pos, expr_value_null(), v->type)));
 }
@@ -576,7 +710,8 @@ static unsigned closure_place(struct list *stmts, const struct func *f, unsigned
 struct node *bind_block(struct binder *b, const struct syn *s)
 {
     struct scope scope;
-    struct list l = { 0 }, functions = { 0 }, ordered = { 0 };
+    struct list l = { 0 }, functions = { 0 }, ordered = { 0 }, *vars;
+    struct node *n;
 
     scope_push(b, &scope);
     for (unsigned i = 0; i < s->n; i++)
@@ -594,6 +729,11 @@ struct node *bind_block(struct binder *b, const struct syn *s)
         if (i < l.n)
             list_add(b->c, &ordered, l.v[i]);
     }
+    vars = comp_new(b->c, struct list);
+    if (vars)
+        *vars = scope.vars;
     scope_pop(b);
-    return block_of(b, s->pos, functions.n ? &ordered : &l);
+    n = block_of(b, s->pos, functions.n ? &ordered : &l);
+    n->group = vars;
+    return n;
 }

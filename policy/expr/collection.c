@@ -104,12 +104,25 @@ bool array_get(struct vm *vm, struct expr_value array, int64_t index, struct exp
     return false;
 }
 
+/* A string[] seen as object[] still takes strings alone. */
+static bool stores(struct vm *vm, const struct type *t, struct expr_value v)
+{
+    const struct type *element = t->id == TYPE_ARRAY ? t->args[0] : NULL;
+
+    return !element || v.kind == EXPR_NULL || type_is(element, TYPE_OBJECT) || type_is_value(element) ||
+           (v.kind == EXPR_STRING && type_is(element, TYPE_STRING)) || type_holds(vm->arena, element, v);
+}
+
 bool array_set(struct vm *vm, struct expr_value array, int64_t index, struct expr_value v)
 {
     struct expr_value old;
 
     if (!array_get(vm, array, index, &old))
         return false;
+    if (UNLIKELY(!stores(vm, OBJECT(array, object)->type, v))) {
+        vm_throw(vm, TYPE_ARRAYTYPEMISMATCHEXCEPTION, "Attempted to access an element as a type incompatible with the array.");
+        return false;
+    }
     if (type_eq(OBJECT(array, object)->type, &type_bytes)) {
         OBJECT(array, bytes_object)->p[index] = (uint8_t)v.i;
     } else {

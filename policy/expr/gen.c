@@ -125,6 +125,16 @@ void gen_store(struct gen *g, struct var *v, unsigned reg)
         gen_emit(g, OP_MOVE, v->reg, reg, 0);
 }
 
+void gen_cells(struct gen *g, const struct list *vars)
+{
+    for (unsigned i = 0; vars && i < vars->n; i++) {
+        const struct var *v = vars->v[i];
+
+        if (v->captured && v->owner == g->f && v->reg != UINT16_MAX && !v->declared)
+            gen_emit(g, OP_CELL, v->reg, 0, 0);
+    }
+}
+
 static bool in_register(struct gen *g, const struct var *v)
 {
     return v->owner == g->f && !v->captured;
@@ -460,7 +470,7 @@ static void gen_throw(struct gen *g, struct node *n)
     unsigned top = g->top, x;
 
     if (!n->a) {
-        gen_emit(g, OP_RETHROW, 0, 0, 0);
+        gen_emit(g, OP_THROW, g->caught, 0, 0);
         return;
     }
     x = gen_value(g, n->a);

@@ -33,6 +33,7 @@ struct gen {
     unsigned nvars, top, max;
     struct try_frame *tries;
     struct loop_frame *loops;
+    unsigned caught; /* register of the exception that `throw;` throws again */
     uint32_t at; /* source position of what is being generated */
 };
 
@@ -51,6 +52,8 @@ void gen_store(struct gen *g, struct var *v, unsigned reg);
 void gen_statement(struct gen *g, struct node *n);
 /* For its effect only. */
 void gen_effect(struct gen *g, struct node *n);
+/* Fresh cells for the captured ones of vars (struct var *) that no declaration makes: each pass has its own. */
+void gen_cells(struct gen *g, const struct list *vars);
 unsigned gen_type(struct gen *g, const struct type *t);
 
 #endif

@@ -49,8 +49,24 @@ static void protect(struct gen *g, struct try_frame *t, uint32_t to, uint32_t ta
     add_handler(g, from, to, target, reg);
 }
 
+/* The filter of a catch: to `next` when it is false or throws. */
+static void gen_filter(struct gen *g, struct node *filter, struct label *next)
+{
+    unsigned ignored = gen_temp(g);
+    struct label fits = { 0 };
+    uint32_t from = gen_here(g), to;
+
+    gen_condition(g, filter, true, &fits);
+    to = gen_here(g);
+    add_handler(g, from, to, to, ignored);
+    gen_jump(g, OP_JUMP, 0, next);
+    gen_label(g, &fits);
+}
+
 static void gen_catches(struct gen *g, struct node *n, unsigned reg, struct label *done)
 {
+    unsigned outer = g->caught;
+
     for (unsigned i = 0; i < n->n; i++) {
         struct node *k = n->v[i];
         struct label next = { 0 };
@@ -58,15 +74,14 @@ static void gen_catches(struct gen *g, struct node *n, unsigned reg, struct labe
 
         gen_emit(g, OP_IS, test, reg, gen_type(g, k->on));
         gen_jump(g, OP_JFALSE, test, &next);
-        if (k->var->captured) {
-            gen_emit(g, OP_MOVE, k->var->reg, reg, 0);
+        gen_emit(g, OP_MOVE, k->var->reg, reg, 0);
+        if (k->var->captured)
             gen_emit(g, OP_CELL, k->var->reg, 0, 0);
-        } else {
-            gen_emit(g, OP_MOVE, k->var->reg, reg, 0);
-        }
         if (k->a)
-            gen_condition(g, k->a, false, &next);
+            gen_filter(g, k->a, &next);
+        g->caught = reg;
         gen_statement(g, k->b);
+        g->caught = outer;
         gen_jump(g, OP_JUMP, 0, done);
         gen_label(g, &next);
         g->top = top;
@@ -119,6 +134,8 @@ static void gen_loop(struct gen *g, struct node *n)
         gen_statement(g, n->v[i]);
     g->loops = &frame;
     head = gen_here(g);
+    if (!n->c)
+        gen_cells(g, n->group);
     if (n->a && !n->sub)
         gen_condition(g, n->a, false, &on_break);
     gen_statement(g, n->b);
@@ -262,6 +279,7 @@ void gen_statement(struct gen *g, struct node *n)
     case N_DECL: gen_decl(g, n); break;
     case N_EXPR: gen_effect(g, n->a); break;
     case N_BLOCK:
+        gen_cells(g, n->group);
         for (unsigned i = 0; i < n->n; i++)
             gen_statement(g, n->v[i]);
         break;

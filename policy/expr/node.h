@@ -23,6 +23,7 @@ struct var {
     const struct type *type;
     struct func *owner;
     bool captured, is_const;
+    bool declared;        /* an N_DECL or a catch makes it: its cell too */
     bool loose;           /* assignments are not followed (flow.c) */
     const char *readonly; /* why it cannot be assigned: "a foreach variable"; NULL */
     unsigned flow;        /* its number in flow.c, from 1 */
@@ -65,7 +66,7 @@ struct node {
     const struct type *on;
     const struct type *const *targs;
     unsigned ntargs;
-    struct list *group; /* N_METHODS: candidates */
+    struct list *group; /* N_METHODS: candidates; N_BLOCK, N_LOOP: variables of the scope */
 };
 
 /* flow.c: errors for variables read before they have a value, bodies that end without one (end: where to say so), switch

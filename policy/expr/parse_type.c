@@ -89,11 +89,11 @@ void parse_unexpected(struct comp *c, const char *wanted)
 
 void expect_punct(struct comp *c, uint32_t p)
 {
-    char wanted[8];
+    char punct[4] = { (char)p, (char)(p >> 8), (char)(p >> 16), 0 }, wanted[8];
 
     if (take_punct(c, p))
         return;
-    snprintf(wanted, sizeof wanted, "'%c%c%c'", (char)p, (char)(p >> 8), (char)(p >> 16));
+    snprintf(wanted, sizeof wanted, "'%s'", punct);
     parse_unexpected(c, wanted);
 }
 

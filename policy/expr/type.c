@@ -235,6 +235,8 @@ bool type_converts(struct arena *a, const struct type *from, const struct type *
         return type_flags(to) & TF_INTERFACE && type_converts(a, from->args[0], to);
     if (to->id == TYPE_ENUM)
         return type_is_enum(from);
+    if (from->id == TYPE_ARRAY && to->id == TYPE_ARRAY)
+        return !type_is_value(from->args[0]) && !type_is_value(to->args[0]) && type_converts(a, from->args[0], to->args[0]);
     seen = type_as(a, from, to->id);
     if (!seen || seen->n != to->n)
         return false;

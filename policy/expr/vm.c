@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "policy/expr/lib/number_parse.h"
+
 #define FRAMES_MAX 4000
 #define SEGMENT 512
 
@@ -153,6 +155,15 @@ struct expr_value vm_op_error(struct vm *vm, enum op_error e)
     }
 }
 
+/* A decimal that does not fit names the type it should have become. */
+static void convert_error(struct vm *vm, enum op_error e, struct expr_value from, enum expr_kind to)
+{
+    if (e == OP_OVERFLOW && from.kind == EXPR_DECIMAL)
+        number_parse_failed(vm, PARSE_RANGE, from, to);
+    else
+        vm_op_error(vm, e);
+}
+
 /* ---- frames ---- */
 
 static bool push_frame(struct vm *vm, struct frame **top, const struct code *code, struct func_object *fn, const struct expr_value *args,
@@ -242,7 +253,6 @@ static bool unwind(struct vm *vm, struct frame **top, const struct frame *bounda
         if (h) {
             (*top)->r[h->reg] = vm->exception;
             (*top)->pc = (*top)->code->insns + h->target;
-            vm->caught = vm->exception;
             vm->thrown = false;
             return true;
         }
@@ -302,6 +312,10 @@ static struct expr_value unbox(struct vm *vm, const struct type *t, struct expr_
         return vm_throw_null(vm);
     if (k != EXPR_OBJECT && k != EXPR_ENUM ? v.kind == k : type_holds(vm->arena, t, v))
         return v;
+    if (k == EXPR_ENUM && v.kind == EXPR_I32) /* an enum and its int unbox as each other */
+        return val_enum(t->id, v.i);
+    if (k == EXPR_I32 && v.kind == EXPR_ENUM)
+        return val_int((int32_t)v.i);
     return vm_throw_cast(vm);
 }
 
@@ -386,7 +400,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(CONV):
         vm->pos = f->code->pos[i - f->code->insns];
         if (UNLIKELY((e = op_convert(vm->arena, (enum expr_kind)(i->c & 255), i->c >> 8, R(b), &x)) != OP_FINE)) {
-            vm_op_error(vm, e);
+            convert_error(vm, e, R(b), (enum expr_kind)(i->c & 255));
             goto thrown;
         }
         R(a) = x;
@@ -542,9 +556,6 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
             vm_throw_null(vm);
         else
             vm_raise(vm, R(a));
-        goto thrown;
-    CASE(RETHROW):
-        vm_raise(vm, vm->caught);
         goto thrown;
     CASE(OPEN):
         vm->pos = f->code->pos[i - f->code->insns];

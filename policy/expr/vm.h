@@ -77,7 +77,6 @@ struct vm {
     uint32_t depth_left;
     bool thrown;
     struct expr_value exception; /* an exception_object */
-    struct expr_value caught;    /* the last one a handler took: what `throw;` throws */
     uint32_t frames_left;
     uint32_t thrown_pos;
     uint32_t pos;                /* of the call now running */

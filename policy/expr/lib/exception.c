@@ -27,6 +27,17 @@ static const char *standard_message(unsigned id)
     case TYPE_FORMATEXCEPTION: return "One of the identified items was in an invalid format.";
     case TYPE_NOTSUPPORTEDEXCEPTION: return "Specified method is not supported.";
     case TYPE_NULLREFERENCEEXCEPTION: return "Object reference not set to an instance of an object.";
+    case TYPE_SYSTEMEXCEPTION: return "System error.";
+    case TYPE_NOTIMPLEMENTEDEXCEPTION: return "The method or operation is not implemented.";
+    case TYPE_INDEXOUTOFRANGEEXCEPTION: return "Index was outside the bounds of the array.";
+    case TYPE_INVALIDCASTEXCEPTION: return "Specified cast is not valid.";
+    case TYPE_ARITHMETICEXCEPTION: return "Overflow or underflow in the arithmetic operation.";
+    case TYPE_OVERFLOWEXCEPTION: return "Arithmetic operation resulted in an overflow.";
+    case TYPE_DIVIDEBYZEROEXCEPTION: return "Attempted to divide by zero.";
+    case TYPE_TIMEOUTEXCEPTION: return "The operation has timed out.";
+    case TYPE_UNAUTHORIZEDACCESSEXCEPTION: return "Attempted to perform an unauthorized operation.";
+    case TYPE_KEYNOTFOUNDEXCEPTION: return "The given key was not present in the dictionary.";
+    case TYPE_CRYPTOGRAPHICEXCEPTION: return "Error occurred during a cryptographic operation.";
     default: return NULL;
     }
 }

@@ -228,7 +228,7 @@ unsigned number_styles(enum expr_kind k)
 struct expr_value number_parse_failed(struct vm *vm, enum parsed how, struct expr_value text, enum expr_kind k)
 {
     static const char *const names[] = {
-        [EXPR_I8] = "a signed byte", [EXPR_U8] = "an unsigned byte", [EXPR_I16] = "an Int16", [EXPR_U16] = "a UInt16",
+        [EXPR_CHAR] = "a character", [EXPR_I8] = "a signed byte", [EXPR_U8] = "an unsigned byte", [EXPR_I16] = "an Int16", [EXPR_U16] = "a UInt16",
         [EXPR_I32] = "an Int32", [EXPR_U32] = "a UInt32", [EXPR_I64] = "an Int64", [EXPR_U64] = "a UInt64",
         [EXPR_F32] = "a Single", [EXPR_F64] = "a Double", [EXPR_DECIMAL] = "a Decimal" };
 
