@@ -638,6 +638,21 @@ static struct node *bind_field(struct binder *b, const struct syn *s, struct nod
     return NULL;
 }
 
+/* int.MaxValue, Math.PI: const fields in the original, static getters here that need nothing. */
+static bool is_constant_member(const struct candidate *k)
+{
+    return type_is_numeric(k->sig.ret) && (type_is_numeric(k->on) || type_is(k->on, TYPE_MATH));
+}
+
+static struct node *constant_member(struct binder *b, struct node *n)
+{
+    struct vm vm = { .arena = b->c->program };
+    struct site site = { .ret = n->type, .on = n->on, .name = n->name };
+    struct expr_value v = n->fn(&vm, &site, NULL);
+
+    return vm.thrown ? n : node_const(b, n->pos, v, n->type);
+}
+
 static struct node *static_member(struct binder *b, const struct syn *s, struct node *on)
 {
     struct list l = { 0 };
@@ -655,7 +670,7 @@ static struct node *static_member(struct binder *b, const struct syn *s, struct 
         n->fn = k->m->fn;
         n->name = k->m->name;
         n->on = k->on;
-        return n;
+        return is_constant_member(k) ? constant_member(b, n) : n;
     }
     n = node_new(b, N_METHODS, s->pos, TYPE_OF(METHODS));
     n->group = comp_new(b->c, struct list);

@@ -305,7 +305,6 @@ struct node *conv_cast(struct binder *b, struct node *n, const struct type *to, 
         return conv_to(b, n, to);
     if (is_number_or_enum(from) && is_number_or_enum(to)) {
         if (n->op == N_CONST && !type_is_enum(to) && type_kind(to) <= EXPR_U64) {
-            /* constants are checked unless said otherwise: leave the error to run time, as an exception */
             return conv_numeric(b, n, type_kind(to), b->checked);
         }
         return cast_number(b, n, to);

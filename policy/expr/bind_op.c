@@ -25,6 +25,18 @@ static bool is_comparison(enum binop op)
     return op >= B_EQ;
 }
 
+/* Constants overflow while compiling, unless `unchecked` stands around them (C# 7.3, 12.8.20). */
+static struct node *constant_error(struct binder *b, struct node *n, enum op_error e)
+{
+    if (e == OP_DIVIDE)
+        return bind_error(b, n->pos, "division by the constant zero");
+    if ((e == OP_OVERFLOW || e == OP_DECIMAL_RANGE) && n->op == N_CONV)
+        return bind_error(b, n->pos, "the constant does not fit '%s': 'unchecked' would cut it", bind_type_text(b, n->type));
+    if (e == OP_OVERFLOW || e == OP_DECIMAL_RANGE)
+        return bind_error(b, n->pos, "the constant overflows '%s'", bind_type_text(b, n->type));
+    return n;
+}
+
 struct node *fold(struct binder *b, struct node *n)
 {
     struct expr_value out;
@@ -33,12 +45,12 @@ struct node *fold(struct binder *b, struct node *n)
     if (n->a->op != N_CONST || n->a->value.kind == EXPR_NULL)
         return n;
     if (n->op == N_CONV)
-        e = op_convert(b->c->program, (enum expr_kind)n->kind, n->checked, n->a->value, &out);
+        e = op_convert(b->c->program, (enum expr_kind)n->kind, !b->unchecked, n->a->value, &out);
     else if (n->op == N_NEG)
-        e = op_negate(b->c->program, n->checked, n->a->value, &out);
+        e = op_negate(b->c->program, !b->unchecked, n->a->value, &out);
     else if (n->op == N_BIN && n->b->op == N_CONST && n->b->value.kind != EXPR_NULL && n->kind < EXPR_STRING)
-        e = op_binary(b->c->program, (enum binop)n->sub, (enum expr_kind)n->kind, n->checked, n->a->value, n->b->value, &out);
-    return e == OP_FINE ? node_const(b, n->pos, out, n->type) : n;
+        e = op_binary(b->c->program, (enum binop)n->sub, (enum expr_kind)n->kind, !b->unchecked, n->a->value, n->b->value, &out);
+    return e == OP_FINE ? node_const(b, n->pos, out, n->type) : constant_error(b, n, e);
 }
 
 static struct node *binary_node(struct binder *b, uint32_t pos, enum binop op, enum expr_kind kind, struct node *x, struct node *y,
@@ -150,6 +162,14 @@ static struct node *lifted_operand(struct binder *b, struct node *x, struct var 
     return x->op == N_CONST && !type_is_nullable(x->type) ? x : node_local(b, x->pos, v);
 }
 
+/* The literal null beside a value of `other`: that type's null. */
+static struct node *null_operand(struct binder *b, struct node *n, const struct type *other)
+{
+    if (!type_is(n->type, TYPE_NULL))
+        return n;
+    return node_const(b, n->pos, expr_value_null(), type_make1(b->c->scratch, TYPE_NULLABLE, type_strip(other)));
+}
+
 /* if either is null: null (comparisons: false; equality compares nulls), else the operator on the values. */
 static struct node *bind_lifted(struct binder *b, uint32_t pos, uint32_t punct, enum binop op, struct node *x, struct node *y)
 {
@@ -178,6 +198,21 @@ static struct node *bind_lifted(struct binder *b, uint32_t pos, uint32_t punct, 
     return n;
 }
 
+static bool is_signed(const struct type *t)
+{
+    enum expr_kind k = type_kind(t);
+
+    return k == EXPR_I8 || k == EXPR_I16 || k == EXPR_I32 || k == EXPR_I64;
+}
+
+/* ulong with a signed integer has no common type. */
+static bool is_ambiguous(struct binder *b, struct node *x, struct node *y)
+{
+    struct node *other = type_kind(x->type) == EXPR_U64 ? y : type_kind(y->type) == EXPR_U64 ? x : NULL;
+
+    return other && is_signed(other->type) && conv_implicit(b, other, TYPE_OF(ULONG)) == CONV_NONE;
+}
+
 static bool operand_fits(struct binder *b, struct node *n, enum expr_kind kind)
 {
     const struct type *t = type_of_kind(kind);
@@ -192,7 +227,7 @@ static enum expr_kind promote(struct binder *b, struct node *x, struct node *y)
 {
     static const enum expr_kind order[] = { EXPR_I32, EXPR_U32, EXPR_I64, EXPR_U64, EXPR_F32, EXPR_F64, EXPR_DECIMAL };
 
-    if (!type_is_numeric(x->type) || (y && !type_is_numeric(y->type)))
+    if (!type_is_numeric(x->type) || (y && !type_is_numeric(y->type)) || (y && is_ambiguous(b, x, y)))
         return EXPR_NULL;
     for (size_t i = 0; i < COUNT_OF(order); i++)
         if (operand_fits(b, x, order[i]) && (!y || operand_fits(b, y, order[i])))
@@ -200,14 +235,28 @@ static enum expr_kind promote(struct binder *b, struct node *x, struct node *y)
     return EXPR_NULL;
 }
 
+/* enum op enum of one type, where the constant 0 counts as one; + and - take an int too, but no second enum for +. */
+static bool enum_operands(struct binder *b, enum binop op, struct node *x, struct node *y)
+{
+    bool both = conv_implicit(b, x, y->type) != CONV_NONE || conv_implicit(b, y, x->type) != CONV_NONE;
+    struct node *number = type_is_enum(x->type) ? y : x;
+
+    if (op == B_SUB && both)
+        return true;
+    if (op == B_ADD || op == B_SUB)
+        return !type_is_enum(number->type) && conv_implicit(b, number, TYPE_OF(INT)) != CONV_NONE;
+    return both && (is_comparison(op) || (op >= B_AND && op <= B_XOR));
+}
+
 static struct node *bind_enum_op(struct binder *b, uint32_t pos, enum binop op, struct node *x, struct node *y)
 {
     const struct type *e = type_is_enum(x->type) ? x->type : y->type;
-    struct node *l = conv_numeric(b, x, EXPR_I32, false), *r = conv_numeric(b, y, EXPR_I32, false), *n, *back;
+    struct node *l, *r, *n, *back;
 
-    if (type_is_enum(x->type) && type_is_enum(y->type) ? !type_eq(x->type, y->type)
-                                                       : !(type_is_numeric(x->type) || type_is_numeric(y->type)))
+    if (!enum_operands(b, op, x, y))
         return NULL;
+    l = conv_numeric(b, x, EXPR_I32, false);
+    r = conv_numeric(b, y, EXPR_I32, false);
     n = binary_node(b, pos, op, EXPR_I32, l, r, is_comparison(op) ? TYPE_OF(BOOL) : TYPE_OF(INT));
     if (is_comparison(op) || (op == B_SUB && type_is_enum(x->type) && type_is_enum(y->type)))
         return n;
@@ -279,12 +328,14 @@ struct node *bind_binary(struct binder *b, uint32_t pos, uint32_t punct, struct 
         return bind_concat(b, pos, x, y);
     if ((op == B_EQ || op == B_NE) && (type_is(x->type, TYPE_NULL) || type_is(y->type, TYPE_NULL)))
         return bind_equality(b, pos, op, x, y);
-    if (type_is_nullable(x->type) || type_is_nullable(y->type) || type_is(x->type, TYPE_NULL) || type_is(y->type, TYPE_NULL)) {
-        if (type_is(x->type, TYPE_NULL) && type_is(y->type, TYPE_NULL))
+    if (type_is(x->type, TYPE_NULL) || type_is(y->type, TYPE_NULL)) {
+        if (type_is(x->type, y->type->id) || !type_is_value(type_is(x->type, TYPE_NULL) ? y->type : x->type))
             return not_defined(b, pos, punct_text(punct), x, y);
-        if (!type_is(x->type, TYPE_NULL) && !type_is(y->type, TYPE_NULL))
-            return bind_lifted(b, pos, punct, op, x, y);
+        x = null_operand(b, x, y->type);
+        y = null_operand(b, y, x->type);
     }
+    if (type_is_nullable(x->type) || type_is_nullable(y->type))
+        return bind_lifted(b, pos, punct, op, x, y);
     if ((n = user_operator(b, pos, punct_text(punct), x, y)))
         return n;
     if ((op == B_EQ || op == B_NE) && (n = bind_equality(b, pos, op, x, y)))
@@ -301,7 +352,7 @@ struct node *bind_unary(struct binder *b, uint32_t pos, uint32_t punct, struct n
         return x;
     if (type_is(x->type, TYPE_UNKNOWN))
         return node_new(b, N_OPEN, pos, punct == P1('!') ? TYPE_OF(BOOL) : TYPE_OF(UNKNOWN));
-    if (punct == P1('!')) {
+    if (punct == P1('!') && !type_is_nullable(x->type)) {
         n = node_new(b, N_NOT, pos, TYPE_OF(BOOL));
         n->a = conv_to(b, x, TYPE_OF(BOOL));
         if (n->a->op == N_CONST)
@@ -434,7 +485,7 @@ struct node *bind_assign(struct binder *b, const struct syn *s)
 {
     struct list first = { 0 };
     const struct syn *target;
-    struct node *get, *value;
+    struct node *get, *value, *operand;
     uint32_t punct = s->punct;
 
     if (punct == P1('=')) {
@@ -454,14 +505,23 @@ struct node *bind_assign(struct binder *b, const struct syn *s)
     if (punct == P3('?', '?', '=')) {
         struct node *n = node_new(b, N_COALESCE, s->pos, get->type);
 
+        if (type_is_value(get->type) && !type_is_nullable(get->type))
+            return not_defined(b, s->pos, "?\?=", get, NULL);
+        operand = bind_value(b, s->b, get->type);
+        if (type_is_nullable(get->type) && !bind_failed(b) && conv_implicit(b, operand, get->type->args[0]) != CONV_NONE)
+            n->type = get->type->args[0];
         n->a = get;
-        n->b = bind_store(b, target, bind_value(b, s->b, get->type), s->pos);
+        n->b = bind_store(b, target, operand, s->pos);
         return with_steps(b, s->pos, &first, n);
     }
     punct = punct >> 16 ? punct & 0xFFFF : punct & 0xFF; /* drop the '=' */
-    value = bind_binary(b, s->pos, punct, get, bind_value(b, s->b, NULL));
-    if (!bind_failed(b) && conv_implicit(b, value, get->type) == CONV_NONE)
+    operand = bind_value(b, s->b, NULL);
+    value = bind_binary(b, s->pos, punct, get, operand);
+    if (!bind_failed(b) && conv_implicit(b, value, get->type) == CONV_NONE) {
+        if (punct != P2('<', '<') && punct != P2('>', '>'))
+            conv_to(b, operand, get->type); /* x op= y casts back only where y alone would fit x */
         value = conv_cast(b, value, get->type, s->pos);
+    }
     return with_steps(b, s->pos, &first, bind_store(b, target, value, s->pos));
 }
 
