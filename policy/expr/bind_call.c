@@ -793,9 +793,33 @@ static struct node *store_index(struct binder *b, const struct syn *target, stru
     return store_call(b, pos, &l, on, args, n, value);
 }
 
+/* t.Item1 = value: a tuple is a value, so t gets a new one. NULL when it has no such element. */
+static struct node *tuple_with(struct binder *b, const struct syn *target, struct node *on, struct node *value, uint32_t pos)
+{
+    struct node *field = bind_field(b, target, on), *n = node_new(b, N_TUPLE, pos, on->type), *kept;
+    struct list l = { 0 };
+
+    if (!field)
+        return NULL;
+    on = bind_once(b, on, &l);
+    kept = bind_once(b, conv_to(b, value, field->type), &l);
+    n->n = on->type->n;
+    n->v = comp_alloc(b->c, n->n * sizeof *n->v);
+    for (unsigned i = 0; n->v && i < n->n; i++) {
+        struct node *f = node_new(b, N_FIELD, pos, on->type->args[i]);
+
+        f->a = on;
+        f->sub = (uint8_t)i;
+        n->v[i] = i == field->sub ? kept : f;
+    }
+    list_add(b->c, &l, bind_store(b, target->a, n, pos));
+    list_add(b->c, &l, kept);
+    return node_seq(b, pos, &l);
+}
+
 static struct node *store_member(struct binder *b, const struct syn *target, struct node *value, uint32_t pos)
 {
-    struct node *on = bind_value(b, target->a, NULL);
+    struct node *on = bind_value(b, target->a, NULL), *x;
     struct arg args[2];
     struct list l = { 0 };
 
@@ -803,6 +827,8 @@ static struct node *store_member(struct binder *b, const struct syn *target, str
         return on;
     if (type_is(on->type, TYPE_UNKNOWN))
         return open_node(b, pos);
+    if (type_is(on->type, TYPE_VALUETUPLE) && (x = tuple_with(b, target, on, value, pos)))
+        return x;
     find_members(b, on->type, target->text, KIND(SET), &l);
     if (l.n == 0)
         return bind_error(b, pos, "'%s' has no member '%.*s' that can be set", bind_type_text(b, on->type), SLICE_ARG(target->text));

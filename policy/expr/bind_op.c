@@ -304,6 +304,37 @@ static struct node *bind_arithmetic(struct binder *b, uint32_t pos, uint32_t pun
                        is_comparison(op) ? TYPE_OF(BOOL) : type_of_kind(k));
 }
 
+static struct node *element(struct binder *b, struct node *tuple, unsigned i)
+{
+    struct node *f;
+
+    if (tuple->op == N_TUPLE)
+        return tuple->v[i];
+    f = node_new(b, N_FIELD, tuple->pos, tuple->type->args[i]);
+    f->a = tuple;
+    f->sub = (uint8_t)i;
+    return f;
+}
+
+/* (a, b) == (c, d): element by element. */
+static struct node *bind_tuple_equality(struct binder *b, uint32_t pos, uint32_t punct, struct node *x, struct node *y)
+{
+    struct node *all = NULL;
+    struct list first = { 0 };
+
+    x = x->op == N_TUPLE ? x : bind_once(b, x, &first);
+    y = y->op == N_TUPLE ? y : bind_once(b, y, &first);
+    for (unsigned i = 0; i < x->type->n && !bind_failed(b); i++) {
+        struct node *one = bind_binary(b, pos, punct, element(b, x, i), element(b, y, i));
+
+        all = all ? bind_logic(b, pos, punct == P2('=', '='), all, one) : one;
+    }
+    if (!all || first.n == 0)
+        return all ? all : node_const(b, pos, val_bool(true), TYPE_OF(BOOL));
+    list_add(b->c, &first, all);
+    return node_seq(b, pos, &first);
+}
+
 struct node *bind_binary(struct binder *b, uint32_t pos, uint32_t punct, struct node *x, struct node *y)
 {
     enum binop op = B_ADD;
@@ -326,6 +357,8 @@ struct node *bind_binary(struct binder *b, uint32_t pos, uint32_t punct, struct 
         return n; /* XNamespace + "name" */
     if (op == B_ADD && (type_is(x->type, TYPE_STRING) || type_is(y->type, TYPE_STRING)))
         return bind_concat(b, pos, x, y);
+    if ((op == B_EQ || op == B_NE) && type_is(x->type, TYPE_VALUETUPLE) && type_is(y->type, TYPE_VALUETUPLE) && x->type->n == y->type->n)
+        return bind_tuple_equality(b, pos, punct, x, y);
     if ((op == B_EQ || op == B_NE) && (type_is(x->type, TYPE_NULL) || type_is(y->type, TYPE_NULL)))
         return bind_equality(b, pos, op, x, y);
     if (type_is(x->type, TYPE_NULL) || type_is(y->type, TYPE_NULL)) {

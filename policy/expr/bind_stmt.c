@@ -165,6 +165,19 @@ static struct node *property_pattern(struct binder *b, const struct syn *p, stru
     return test;
 }
 
+/* < 5: of an object, one of the constant's type that compares so. */
+static struct node *relational_pattern(struct binder *b, const struct syn *p, struct var *on)
+{
+    struct node *value = bind_value(b, p->a, NULL), *test, *local = node_local(b, p->pos, on);
+
+    if (bind_failed(b) || !type_is(on->type, TYPE_OBJECT))
+        return bind_binary(b, p->pos, p->punct, local, value);
+    test = node_new(b, N_IS, p->pos, TYPE_OF(BOOL));
+    test->a = local;
+    test->on = value->type;
+    return both(b, test, bind_binary(b, p->pos, p->punct, conv_cast(b, local, value->type, p->pos), value));
+}
+
 struct node *bind_pattern(struct binder *b, const struct syn *p, struct var *on)
 {
     struct node *n, *value;
@@ -194,7 +207,7 @@ struct node *bind_pattern(struct binder *b, const struct syn *p, struct var *on)
     case S_PVAR:
         return p->text.n && !slice_eq(p->text, SLICE("_")) ? designate(b, p, on->type, node_local(b, p->pos, on)) : truth(b, p->pos, true);
     case S_PREL:
-        return bind_binary(b, p->pos, p->punct, node_local(b, p->pos, on), bind_value(b, p->a, NULL));
+        return relational_pattern(b, p, on);
     case S_PNOT:
         n = node_new(b, N_NOT, p->pos, TYPE_OF(BOOL));
         n->a = bind_pattern(b, p->a, on);
@@ -226,11 +239,14 @@ struct node *bind_switch_expr(struct binder *b, const struct syn *s, const struc
     for (unsigned i = 0; i < s->n && !bind_failed(b); i++) {
         struct node joined = { .op = N_LOCAL, .type = t };
         const struct type *common;
+        struct scope arm;
 
+        scope_push(b, &arm);
         conds[i] = bind_pattern(b, s->v[i]->a, on);
         if (s->v[i]->b)
             conds[i] = both(b, conds[i], bind_as(b, s->v[i]->b, TYPE_OF(BOOL)));
         values[i] = bind_value(b, s->v[i]->c, hint);
+        scope_pop(b);
         common = t ? conv_common(b, &joined, values[i]) : values[i]->type;
         if (!common && !hint)
             return bind_error(b, s->v[i]->pos, "the arms of the switch have no common type");

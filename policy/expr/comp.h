@@ -20,6 +20,7 @@ struct comp {
     struct expr_error *err;
     bool failed;                /* sticky; the first error stays */
     const struct token *tok;    /* the parser's cursor; at TOK_END once failed */
+    const struct token *type_end; /* a type ends before this token, whatever it is */
     unsigned depth;
 };
 

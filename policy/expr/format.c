@@ -7,7 +7,7 @@
 
 #include "policy/expr/decimal.h"
 
-/* Digits d.ddd and exponent as .NET writes them: plain below 10^limit, else E+XX. */
+/* Digits d.ddd and exponent as .NET writes them: plain below 10^limit or while every digit counts, else E+XX. */
 static size_t layout(const char *sci, int limit, char out[64])
 {
     char digits[32];
@@ -22,7 +22,7 @@ static size_t layout(const char *sci, int limit, char out[64])
             digits[n++] = *p;
     while (n > 1 && digits[n - 1] == '0')
         n--;
-    if (exponent >= limit || exponent < -4) {
+    if (exponent >= (n > limit ? n : limit) || exponent < -4) {
         out[at++] = digits[0];
         if (n > 1) {
             out[at++] = '.';

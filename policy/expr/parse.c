@@ -261,7 +261,7 @@ static struct stype *parse_new_type(struct comp *c)
             break;
         t->prefix = slice_of(c->source.p + t->pos, (size_t)(t->name.p + t->name.n - c->source.p - t->pos));
     }
-    if (at_punct(c, P1('?')) && tok_is(c->tok + 1, P1('['))) {
+    if (at_punct(c, P1('?')) && (tok_is(c->tok + 1, P1('[')) || tok_is(c->tok + 1, P1('(')))) {
         c->tok++;
         t = stype_of(c, STYPE_NULLABLE, t);
     }

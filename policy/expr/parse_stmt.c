@@ -35,6 +35,18 @@ static bool ends_pattern(const struct token *t)
     return t->kind == TOK_END || (t->kind == TOK_PUNCT && t->punct != P1('.') && t->punct != P1('('));
 }
 
+/* Behind `T?` in a pattern: what no operand begins with. An operand would be that of a conditional. */
+static bool ends_nullable(const struct token *t)
+{
+    static const uint32_t puncts[] = { P1(')'), P1(']'), P1('}'), P1(';'), P1(','), P1(':'), P1('?'), P2('&', '&'), P2('|', '|'),
+                                       P2('?', '?'), P2('=', '='), P2('!', '='), P2('=', '>') };
+
+    for (size_t i = 0; i < COUNT_OF(puncts); i++)
+        if (tok_is(t, puncts[i]))
+            return true;
+    return t->kind == TOK_END;
+}
+
 static bool at_designation(const struct token *t)
 {
     return t->kind == TOK_NAME && !tok_is_keyword(t) && !tok_named(t, "when") && !tok_named(t, "and") && !tok_named(t, "or");
@@ -79,17 +91,17 @@ static struct syn *parse_primary_pattern(struct comp *c)
             s->text = expect_name(c);
         return s;
     }
+    if (after && tok_is(after - 1, P1('?')) && !ends_nullable(after))
+        after--; /* `x is T ? a : b` */
     if (after && (at_designation(after) || ends_pattern(after))) {
         s = syn_new(c, S_PTYPE, pos);
-        /* `x is T ? a : b`: the question mark belongs to the conditional when an operand follows */
-        if (tok_is(after - 1, P1('?')) && !ends_pattern(after))
-            goto constant;
+        c->type_end = after;
         s->type = parse_type(c);
+        c->type_end = NULL;
         if (at_designation(c->tok))
             s->text = expect_name(c);
         return s;
     }
-constant:
     s = syn_new(c, S_PCONST, pos);
     s->a = parse_shift(c);
     return s;

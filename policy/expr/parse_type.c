@@ -252,13 +252,15 @@ struct stype *parse_type(struct comp *c)
             t->prefix = slice_of(c->source.p + start, (size_t)(t->name.p + t->name.n - c->source.p - start));
         }
     }
-    while (!c->failed) {
+    while (!c->failed && c->tok != c->type_end) {
         if (at_punct(c, P1('?')) && !tok_is(c->tok + 1, P1('['))) {
             c->tok++;
             t = stype_of(c, STYPE_NULLABLE, t);
         } else if (at_punct(c, P1('[')) && tok_is(c->tok + 1, P1(']'))) {
             c->tok += 2;
             t = stype_of(c, STYPE_ARRAY, t);
+        } else if (at_punct(c, P1('[')) && tok_is(c->tok + 1, P1(','))) {
+            comp_fail(c, c->tok->pos, "arrays of more than one dimension are not supported");
         } else {
             break;
         }

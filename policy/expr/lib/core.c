@@ -141,6 +141,11 @@ NATIVE(nullable_to_string)
     return a[0].kind == EXPR_NULL ? TEXT("") : value_to_string(vm, a[0]);
 }
 
+NATIVE(nullable_hash_code)
+{
+    return val_int(a[0].kind == EXPR_NULL ? 0 : (int32_t)value_hash(vm, a[0]));
+}
+
 NATIVE(nullable_bool_and)
 {
     if ((a[0].kind == EXPR_BOOL && !a[0].i) || (a[1].kind == EXPR_BOOL && !a[1].i))
