@@ -1,0 +1,122 @@
+/* The expression language: the cases of tests/expr, one line each.
+ * A line is an expression, two blanks, ->, two blanks, and what comes of it: the printed value, "!Type: message" of an
+ * exception, or "?line:column: message" of what does not compile. Empty lines and those with # are skipped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "platform/base/buf.h"
+#include "platform/file.h"
+#include "policy/expr/expr.h"
+
+#define FILE_MAX_BYTES ((size_t)1 << 20)
+#define ARENA_BYTES ((size_t)16 << 20)
+
+static void append(struct buf *out, const char *mark, struct slice head, struct slice message)
+{
+    buf_puts(out, mark);
+    buf_put(out, head);
+    buf_puts(out, ": ");
+    buf_put(out, message);
+}
+
+static void outcome(struct slice source, struct buf *out, struct arena *work)
+{
+    struct arena program;
+    struct expr_run run = { .arena = work };
+    struct expr_error err = { 0 };
+    struct expr_exception exc = { 0 };
+    struct expr_value v;
+    struct slice text;
+    const struct expr *e;
+
+    arena_init_growing(&program, ARENA_BYTES);
+    e = expr_compile(&program, source, NULL, &err);
+    if (!e)
+        append(out, "?", arena_printf(work, "%u:%u", err.line, err.column), slice_from(err.message));
+    else if (!expr_eval(e, &run, &v, &exc) || !expr_print(&run, v, &text, &exc))
+        append(out, "!", exc.type, exc.message);
+    else
+        buf_put(out, text);
+    arena_free(&program);
+}
+
+static unsigned check_line(const char *file, unsigned number, struct slice line)
+{
+    ptrdiff_t at = slice_find(line, SLICE("  ->  "));
+    struct slice want;
+    struct arena work;
+    struct buf have;
+    bool same;
+
+    if (line.n == 0 || line.p[0] == '#')
+        return 0;
+    if (at < 0)
+        fail_msg("%s:%u: no '  ->  '", file, number);
+    want = slice_skip(line, (size_t)at + 6);
+    arena_init_growing(&work, ARENA_BYTES);
+    buf_init(&have, &work);
+    outcome(slice_first(line, (size_t)at), &have, &work);
+    same = slice_eq(buf_slice(&have), want);
+    if (!same)
+        print_error("%s:%u: %.*s\n    gives %.*s\n    not   %.*s\n", file, number, (int)at, line.p, SLICE_ARG(buf_slice(&have)),
+                    SLICE_ARG(want));
+    arena_free(&work);
+    return !same;
+}
+
+static void check_file(const char *file)
+{
+    struct arena a;
+    struct slice text, line;
+    struct err err = { 0 };
+    unsigned number = 0, wrong = 0;
+
+    arena_init_growing(&a, 2 * FILE_MAX_BYTES);
+    if (!file_read(&a, file, FILE_MAX_BYTES, &text, &err))
+        fail_msg("%s: cannot be read", file);
+    while (slice_cut(&text, '\n', &line))
+        wrong += check_line(file, ++number, line);
+    assert_true(number > 10);
+    assert_int_equal(wrong, 0);
+    arena_free(&a);
+}
+
+static void operators(void **state)
+{
+    (void)state;
+    check_file("tests/expr/operators.txt");
+}
+
+static void statements(void **state)
+{
+    (void)state;
+    check_file("tests/expr/statements.txt");
+}
+
+static void modern(void **state)
+{
+    (void)state;
+    check_file("tests/expr/modern.txt");
+}
+
+static void errors(void **state)
+{
+    (void)state;
+    check_file("tests/expr/errors.txt");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operators),
+        cmocka_unit_test(statements),
+        cmocka_unit_test(modern),
+        cmocka_unit_test(errors),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
