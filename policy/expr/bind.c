@@ -468,6 +468,16 @@ static struct node *bind_open(struct binder *b, const struct syn *s)
     return node_new(b, N_OPEN, s->pos, TYPE_OF(UNKNOWN));
 }
 
+/* System.IO, Newtonsoft.Json: a name from outside that leads to no type. */
+static bool is_namespace(struct binder *b, const struct syn *s)
+{
+    for (; s->op == S_MEMBER; s = s->a)
+        if (type_expression(b, s))
+            return false;
+    return s->op == S_NAME && !var_find(b, s->text) &&
+           (slice_eq(s->text, SLICE("System")) || slice_eq(s->text, SLICE("Newtonsoft")) || slice_eq(s->text, SLICE("Microsoft")));
+}
+
 /* a.b: a type's static member, or a member of a value. */
 static struct node *bind_dot(struct binder *b, const struct syn *s)
 {
@@ -488,6 +498,9 @@ static struct node *bind_dot(struct binder *b, const struct syn *s)
     }
     if (t && s->a->op != S_BINDING)
         return node_new(b, N_TYPE, s->pos, t);
+    if (is_namespace(b, s->a))
+        return bind_error(b, s->a->pos, "'%.*s' is no type that policy expressions know",
+                          SLICE_ARG(slice_of(b->c->source.p + s->a->pos, (size_t)(s->text.p + s->text.n - b->c->source.p - s->a->pos))));
     on = bind_expr(b, s->a, NULL);
     return bind_failed(b) ? on : bind_member(b, s, on);
 }
@@ -522,6 +535,17 @@ static struct node *bind_nameof(struct binder *b, const struct syn *s)
         return bind_error(b, a->pos, "'nameof' needs a name");
     if (a->op == S_NAME && !var_find(b, a->text) && !type_expression(b, a) && !slice_eq(a->text, SLICE("context")))
         return unknown_name(b, a);
+    if (a->op == S_MEMBER && !type_expression(b, a)) {
+        struct node *on = bind_expr(b, a->a, NULL);
+        struct list l = { 0 };
+
+        if (bind_failed(b))
+            return on;
+        if (on->type->id < TYPE_COUNT && !on->type->names)
+            find_members(b, on->type, a->text, ~0u, &l);
+        if (l.n == 0 && on->type->id < TYPE_COUNT && !on->type->names)
+            return unknown_member(b, a->pos, on->type, a->text, on->op == N_TYPE);
+    }
     return node_const(b, s->pos, text_value(arena_copy(b->c->program, a->text)), TYPE_OF(STRING));
 }
 

@@ -50,8 +50,13 @@ static void walk_members(struct binder *b, const struct type *on, struct slice n
             walk_members(b, base, name, kinds, out, w);
 }
 
-/* A class's own members and its base classes' hide those of its interfaces. */
+/* An array has the members of its collection interfaces only when seen as one of them. */
+static bool hides_interfaces(const struct type *on, unsigned kinds)
+{
+    return type_is(on, TYPE_ARRAY) && kinds & (KIND(GET) | KIND(METHOD));
+}
 
+/* A class's own members and its base classes' hide those of its interfaces. */
 void find_members(struct binder *b, const struct type *on, struct slice name, unsigned kinds, struct list *out)
 {
     struct walk w = { .interfaces = type_flags(on) & TF_INTERFACE };
@@ -60,7 +65,7 @@ void find_members(struct binder *b, const struct type *on, struct slice name, un
     if (on->id >= TYPE_COUNT)
         return;
     walk_members(b, on, name, kinds, out, &w);
-    if (out->n == before && !w.interfaces) {
+    if (out->n == before && !w.interfaces && !hides_interfaces(on, kinds)) {
         w = (struct walk){ .interfaces = true };
         walk_members(b, on, name, kinds, out, &w);
     }

@@ -229,6 +229,22 @@ static struct node *convert_target_typed(struct binder *b, struct node *n, const
     return bind_lambda(b, n->syn, params, np, ret, to);
 }
 
+/* Would (to)n do? */
+static bool casts(struct binder *b, struct node *n, const struct type *to)
+{
+    bool outer = b->trial_failed, failed;
+
+    if (b->trial || n->type->id >= TYPE_COUNT)
+        return false;
+    b->trial++;
+    b->trial_failed = false;
+    conv_cast(b, n, to, n->pos);
+    failed = b->trial_failed;
+    b->trial--;
+    b->trial_failed = outer;
+    return !failed;
+}
+
 struct node *conv_to(struct binder *b, struct node *n, const struct type *to)
 {
     const struct type *owner = NULL;
@@ -268,7 +284,8 @@ struct node *conv_to(struct binder *b, struct node *n, const struct type *to)
 
         return type_eq(call->type, to) ? call : retype(b, call, to);
     }
-    return bind_error(b, n->pos, "cannot convert '%s' to '%s'", bind_type_text(b, n->type), bind_type_text(b, to));
+    return bind_error(b, n->pos, "cannot convert '%s' to '%s'%s", bind_type_text(b, n->type), bind_type_text(b, to),
+                      casts(b, n, to) ? " without a cast" : "");
 }
 
 static bool is_number_or_enum(const struct type *t)

@@ -63,7 +63,7 @@ static struct node *new_object(struct binder *b, const struct syn *s, const stru
     b->hole = saved;
     if (bind_failed(b))
         return node_new(b, N_OPEN, s->pos, t);
-    if (type_flags(t) & TF_DELEGATE && count == 1)
+    if ((type_flags(t) & TF_DELEGATE || type_is_nullable(t)) && count == 1)
         return conv_to(b, args[0].node, t);
     if (count == 0 && type_is_value(t)) {
         n = node_const(b, s->pos, value_default(b->c->program, t), t);
@@ -81,7 +81,7 @@ static struct node *new_object(struct binder *b, const struct syn *s, const stru
                 l.v[i] = l.v[--l.n];
             else
                 i++;
-        if (l.n == 0)
+        if (l.n == 0 || (type_is(t, TYPE_TUPLE) && t->n == 0))
             return bind_error(b, s->pos, "'%s' cannot be created with 'new'", bind_type_text(b, t));
         n = bind_overload(b, s->pos, &l, NULL, args, count, NULL, 0, SLICE_NONE, t);
     }
@@ -133,8 +133,12 @@ static struct node *new_array(struct binder *b, const struct syn *s)
     const struct type *elem = s->type ? bind_type(b, s->type) : NULL;
     struct node *n;
 
-    if (s->b)
+    if (s->b) {
+        n = s->a ? bind_as(b, s->a, TYPE_OF(INT)) : NULL;
+        if (n && !bind_failed(b) && (n->op != N_CONST || n->value.i != s->b->n))
+            return bind_error(b, s->pos, "the array's size is not the number of its elements, %u", s->b->n);
         return array_elements(b, s->b, elem, s->pos);
+    }
     n = node_new(b, N_NEWARRAY, s->pos, type_make1(b->c->scratch, TYPE_ARRAY, elem));
     n->a = bind_as(b, s->a, TYPE_OF(INT));
     return n;

@@ -79,6 +79,8 @@ static struct node *bind_coalesce(struct binder *b, uint32_t pos, struct node *x
 {
     struct node *n = node_new(b, N_COALESCE, pos, NULL);
 
+    if (type_is(x->type, TYPE_NULL) && type_is(y->type, TYPE_NULL))
+        return not_defined(b, pos, "??", x, y);
     if (type_is(x->type, TYPE_NULL))
         return y;
     if (type_is_value(x->type) && !type_is_nullable(x->type))
@@ -567,6 +569,8 @@ struct node *bind_step(struct binder *b, const struct syn *s, bool prefix)
 
     if (bind_failed(b))
         return get;
+    if (!type_is_numeric(type_strip(get->type)) && !type_is_enum(type_strip(get->type)) && !type_is(get->type, TYPE_UNKNOWN))
+        return bind_error(b, s->pos, "'%s' cannot be applied to '%s'", s->punct == P2('+', '+') ? "++" : "--", bind_type_text(b, get->type));
     one = node_const(b, s->pos, val_int(1), TYPE_OF(INT));
     if (!prefix) {
         struct var *old = var_new(b, SLICE_NONE, get->type);

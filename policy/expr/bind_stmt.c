@@ -294,7 +294,9 @@ static struct node *bind_local(struct binder *b, const struct syn *s)
             return value;
         if (!t && (value->type->id > TYPE_UNKNOWN || type_is(value->type, TYPE_NULL)))
             return bind_error(b, d->pos, "'var' cannot tell a type from %s", bind_type_text(b, value->type));
-        if (s->mode && value->op == N_CONST) {
+        if (s->mode && (!t || !d->a || value->op != N_CONST))
+            return bind_error(b, d->pos, "a constant needs a type and a constant value");
+        if (s->mode) {
             v = var_declare(b, d->pos, d->text, t ? t : value->type);
             v->is_const = true;
             v->constant = value->value;
@@ -311,6 +313,8 @@ static struct node *bind_scoped(struct binder *b, const struct syn *s)
     struct scope scope;
     struct node *n;
 
+    if (s->op == S_LOCAL || s->op == S_LOCALFUNC)
+        return bind_error(b, s->pos, "a declaration needs braces around it here");
     scope_push(b, &scope);
     n = bind_statement(b, s);
     scope_pop(b);

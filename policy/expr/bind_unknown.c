@@ -107,6 +107,8 @@ static bool tell_lambda_error(struct binder *b, const struct list *candidates, c
 struct node *no_overload(struct binder *b, uint32_t pos, const struct list *candidates, struct slice name, const struct type *on,
                          const struct arg *args, unsigned n)
 {
+    const struct candidate *first = candidates->v[0];
+    unsigned shown = first->m->kind == M_EXT && n && args[0].node->type && type_eq(args[0].node->type, on); /* the receiver goes without saying */
     struct buf t;
 
     for (unsigned i = 0; i < n; i++)
@@ -115,8 +117,8 @@ struct node *no_overload(struct binder *b, uint32_t pos, const struct list *cand
     if (!b->trial && tell_lambda_error(b, candidates, args, n))
         return node_new(b, N_OPEN, pos, TYPE_OF(UNKNOWN));
     buf_init(&t, b->c->scratch);
-    for (unsigned i = 0; i < n; i++) {
-        if (i)
+    for (unsigned i = shown; i < n; i++) {
+        if (i > shown)
             buf_puts(&t, ", ");
         if (args[i].node->op == N_OUTVAR)
             buf_puts(&t, "out ");

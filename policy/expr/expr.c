@@ -34,6 +34,8 @@ static struct syn *parse_source(struct comp *c, bool *is_block)
     if (!expr_is_expression(rest))
         return comp_fail(c, 0, "an expression begins with '@(' or '@{'");
     span = expr_scan_span(rest);
+    if (span == 0 && !lex(c, (uint32_t)(p + 2 - c->source.p), (uint32_t)c->source.n) && c->failed)
+        return NULL; /* a string or character that never ends */
     if (span == 0)
         return comp_fail(c, (uint32_t)(p - c->source.p), "the expression's bracket is never closed");
     if (slice_trim(slice_skip(rest, span)).n)

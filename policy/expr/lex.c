@@ -374,7 +374,7 @@ static const char *lex_number(struct comp *c, struct token *t, const char *p, co
         else if (exponent && p + 1 < end && (ascii_is_digit(p[1]) || ((p[1] == '-' || p[1] == '+') && p + 2 < end && ascii_is_digit(p[2])))) {
             real = true;
             digits[n++] = *p++;
-        } else if (base == 16 ? ascii_hex_value(*p) < 0 : !ascii_is_digit(*p))
+        } else if (base == 16 ? ascii_hex_value(*p) < 0 : !ascii_is_digit(*p) || *p - '0' >= (int)base)
             break;
         digits[n++] = *p;
     }
@@ -398,7 +398,7 @@ static const char *lex_number(struct comp *c, struct token *t, const char *p, co
         }
         ok = ok && n > 0 && integer_value(u, has_u, has_l, &t->value);
     }
-    if (!ok || (p < end && is_name((unsigned char)*p))) {
+    if (!ok || p[-1] == '_' || (p < end && is_name((unsigned char)*p))) {
         comp_fail(c, t->pos, "bad number");
         return end;
     }

@@ -56,6 +56,8 @@ static struct syn *interp_text(struct comp *c, const struct token *t, const char
         uint32_t cp;
 
         if (t->quotes < 3 && (*p == '{' || *p == '}')) {
+            if (p + 1 >= end || p[1] != *p)
+                comp_fail(c, (uint32_t)(p - c->source.p), "a '%c' in the text of an interpolated string is written twice", *p);
             buf_putc(&b, *p);
             p += 2;
         } else if (t->quotes < 3 && t->verbatim && *p == '"') {
@@ -89,6 +91,8 @@ static struct syn *interp_hole(struct comp *c, const char *p, const char *end)
         if (depth == 0 && *q == ':')
             break;
     }
+    if (q + 1 == end)
+        comp_fail(c, (uint32_t)(q - c->source.p), "the format behind ':' is empty");
     if (q < end)
         hole->text = slice_of(q + 1, (size_t)(end - q - 1));
     sub = lex(c, (uint32_t)(p - c->source.p), (uint32_t)(q - c->source.p));

@@ -368,6 +368,20 @@ static void print_args(struct buf *b, const struct type *t, void (*print)(struct
     buf_putc(b, '>');
 }
 
+/* (int, string name) */
+static void print_tuple(struct buf *b, const struct type *t)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        buf_puts(b, i ? ", " : "(");
+        type_print(b, t->args[i]);
+        if (t->names && t->names[i].n) {
+            buf_putc(b, ' ');
+            buf_put(b, t->names[i]);
+        }
+    }
+    buf_putc(b, ')');
+}
+
 void type_print(struct buf *b, const struct type *t)
 {
     static const char *const special[] = { "T", "<null>", "?", "lambda expression", "method group", "new()", "throw" };
@@ -380,6 +394,8 @@ void type_print(struct buf *b, const struct type *t)
     } else if (t->id == TYPE_NULLABLE) {
         type_print(b, t->args[0]);
         buf_putc(b, '?');
+    } else if (t->id == TYPE_VALUETUPLE && t->n) {
+        print_tuple(b, t);
     } else {
         buf_puts(b, *type_defs[t->id].alias ? type_defs[t->id].alias : type_defs[t->id].name);
         if (t->n && t->id != TYPE_ANONYMOUS)
