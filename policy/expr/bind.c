@@ -565,6 +565,8 @@ static struct node *bind_dispatch(struct binder *b, const struct syn *s, const s
     case S_UNARY:
         if (s->punct == P2('+', '+') || s->punct == P2('-', '-'))
             return bind_step(b, s, true);
+        if (s->punct == P1('^'))
+            return bind_error(b, s->pos, "'^' cannot stand here");
         return bind_unary(b, s->pos, s->punct, bind_value(b, s->a, NULL));
     case S_POSTFIX: return bind_step(b, s, false);
     case S_BINARY: {
@@ -594,6 +596,7 @@ static struct node *bind_dispatch(struct binder *b, const struct syn *s, const s
     case S_TUPLE: return bind_tuple(b, s, hint);
     case S_OPEN: return bind_open(b, s);
     case S_QUERY: return bind_query(b, s);
+    case S_RANGE: return bind_error(b, s->pos, "a range cannot stand here");
     default: return bind_error(b, s->pos, "this cannot stand here");
     }
 }

@@ -87,15 +87,20 @@ struct node *bind_overload(struct binder *b, uint32_t pos, struct list *candidat
 struct node *bind_call(struct binder *b, const struct syn *s, const struct type *hint);
 struct node *bind_member(struct binder *b, const struct syn *s, struct node *on);
 struct node *bind_new(struct binder *b, const struct syn *s, const struct type *hint);
-struct node *bind_index(struct binder *b, const struct syn *s, struct node *on);
 /* Can s stand as a statement: a call, an assignment, a step, an object's making? */
 bool is_statement_expression(const struct syn *s);
 /* A call of a member by name with bound arguments: what operators, initializers, foreach and queries are made of. */
 struct node *bind_named_call(struct binder *b, uint32_t pos, struct node *receiver, const char *name, struct node **args, unsigned n);
 unsigned bind_args(struct binder *b, const struct syn *s, struct arg *out);
+/* s names an element of the tuple or anonymous object `on`: its field, or NULL. */
+struct node *bind_field(struct binder *b, const struct syn *s, struct node *on);
+struct node *open_node(struct binder *b, uint32_t pos); /* what a named value that was not supplied makes of an expression */
 /* The store `target = value` for a property, index, local or field; value already bound. */
 struct node *bind_store(struct binder *b, const struct syn *target, struct node *value, uint32_t pos);
 #define ARGS_MAX 40
+
+/* bind_store.c */
+struct node *bind_index(struct binder *b, const struct syn *s, struct node *on);
 
 /* bind_unknown.c: errors for what cannot be found, as nodes. */
 struct node *unknown_name(struct binder *b, const struct syn *s);
@@ -112,6 +117,8 @@ struct node *bind_lambda(struct binder *b, const struct syn *s, const struct typ
                          const struct type *to);
 /* The result type the body would have, or NULL when it does not bind. TYPE_VOID for none. */
 const struct type *lambda_result(struct binder *b, const struct syn *s, const struct type *const *params, unsigned n);
+/* n, or what a lambda without a target becomes when its parameters have types. */
+struct node *lambda_alone(struct binder *b, struct node *n);
 struct node *bind_query(struct binder *b, const struct syn *s);
 struct node *bind_local_function(struct binder *b, const struct syn *s);
 struct node *group_to_delegate(struct binder *b, struct node *group, const struct type *to);

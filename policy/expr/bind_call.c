@@ -496,7 +496,7 @@ struct node *bind_overload(struct binder *b, uint32_t pos, struct list *candidat
     return build_call(b, f, receiver, args, n, pos);
 }
 
-static struct node *open_node(struct binder *b, uint32_t pos)
+struct node *open_node(struct binder *b, uint32_t pos)
 {
     return node_new(b, N_OPEN, pos, TYPE_OF(UNKNOWN));
 }
@@ -533,6 +533,55 @@ struct node *bind_named_call(struct binder *b, uint32_t pos, struct node *receiv
     return call_on_value(b, pos, receiver, slice_from(name), v, n, NULL, 0);
 }
 
+/* What `params` of a local function takes: the rest in an array, unless it is given as one. */
+static struct node *packed(struct binder *b, uint32_t pos, const struct arg *args, unsigned n, const struct type *array)
+{
+    struct node *a;
+    struct list l = { 0 };
+
+    if (n == 1 && conv_implicit(b, args[0].node, array) != CONV_NONE)
+        return args[0].node;
+    a = node_new(b, N_ARRAY, pos, array);
+    for (unsigned i = 0; i < n; i++)
+        list_add(b->c, &l, conv_to(b, args[i].node, array->args[0]));
+    a->v = (struct node **)l.v;
+    a->n = l.n;
+    return a;
+}
+
+/* Arguments of a local function in the order of its parameters: names, defaults, params. The new number of them. */
+static unsigned place_arguments(struct binder *b, uint32_t pos, const struct syn *lf, struct arg *args, unsigned n,
+                                const struct type *const *params)
+{
+    struct arg placed[8] = { { 0 } };
+
+    for (unsigned i = 0; i < n && lf->n <= 8; i++) {
+        unsigned at = i;
+
+        for (unsigned k = 0; args[i].name.n && k < lf->n; k++)
+            at = slice_eq(lf->v[k]->text, args[i].name) ? k : at;
+        if (args[i].name.n && (at >= lf->n || !slice_eq(lf->v[at]->text, args[i].name)))
+            bind_error(b, args[i].pos, "'%.*s' has no parameter '%.*s'", SLICE_ARG(lf->text), SLICE_ARG(args[i].name));
+        if (at < lf->n && lf->v[at]->mode && type_is(params[at], TYPE_ARRAY)) {
+            placed[at] = (struct arg){ .node = packed(b, pos, args + i, n - i, params[at]), .pos = pos };
+            break;
+        }
+        if (at >= lf->n || placed[at].node)
+            return n;
+        placed[at] = args[i];
+    }
+    for (unsigned k = 0; k < lf->n; k++) {
+        if (!placed[k].node && lf->v[k]->a)
+            placed[k] = (struct arg){ .node = bind_as(b, lf->v[k]->a, params[k]), .pos = pos };
+        if (!placed[k].node && lf->v[k]->mode && type_is(params[k], TYPE_ARRAY))
+            placed[k] = (struct arg){ .node = packed(b, pos, NULL, 0, params[k]), .pos = pos };
+        if (!placed[k].node)
+            return n;
+    }
+    memcpy(args, placed, lf->n * sizeof *args);
+    return lf->n;
+}
+
 static struct node *bind_invoke(struct binder *b, uint32_t pos, struct node *fn, struct arg *args, unsigned n)
 {
     const struct type *params[8], *ret;
@@ -544,11 +593,14 @@ static struct node *bind_invoke(struct binder *b, uint32_t pos, struct node *fn,
         return open_node(b, pos);
     if (!type_delegate(b->c->scratch, fn->type, params, &np, &ret))
         return bind_error(b, pos, "'%s' cannot be called", bind_type_text(b, fn->type));
-    if (fn->op == N_LOCAL && fn->var->local_function) /* defaults of a local function */
-        for (const struct syn *lf = fn->var->local_function; n < np && lf->v[n]->a; n++)
-            args[n] = (struct arg){ .node = bind_as(b, lf->v[n]->a, params[n]), .pos = pos };
+    if (fn->op == N_LOCAL && fn->var->local_function)
+        n = place_arguments(b, pos, fn->var->local_function, args, n, params);
+    if (bind_failed(b))
+        return open_node(b, pos);
     if (np != n)
-        return bind_error(b, pos, "'%s' takes %u arguments, not %u", bind_type_text(b, fn->type), np, n);
+        return bind_error(b, pos, "'%s' takes %u argument%s, not %u",
+                          fn->op == N_LOCAL && fn->var->local_function ? arena_cstr(b->c->scratch, fn->var->name) : bind_type_text(b, fn->type),
+                          np, np == 1 ? "" : "s", n);
     call = node_new(b, N_INVOKE, pos, ret);
     call->a = fn;
     for (unsigned i = 0; i < n; i++)
@@ -624,7 +676,7 @@ struct node *bind_call(struct binder *b, const struct syn *s, const struct type 
 
 /* ---- properties, fields, method groups ---- */
 
-static struct node *bind_field(struct binder *b, const struct syn *s, struct node *on)
+struct node *bind_field(struct binder *b, const struct syn *s, struct node *on)
 {
     struct node *f;
 
@@ -653,7 +705,7 @@ static struct node *constant_member(struct binder *b, struct node *n)
 {
     struct vm vm = { .arena = b->c->program };
     struct site site = { .ret = n->type, .on = n->on, .name = n->name };
-    struct expr_value v = n->fn(&vm, &site, NULL);
+    struct expr_value none = { 0 }, v = n->fn(&vm, &site, &none);
 
     return vm.thrown ? n : node_const(b, n->pos, v, n->type);
 }
@@ -728,172 +780,4 @@ struct node *bind_member(struct binder *b, const struct syn *s, struct node *on)
     n->a = on;
     n->syn = s;
     return n;
-}
-
-static bool is_fast_array(const struct type *t)
-{
-    return type_is(t, TYPE_ARRAY) || type_is(t, TYPE_LIST);
-}
-
-struct node *bind_index(struct binder *b, const struct syn *s, struct node *on)
-{
-    struct arg args[ARGS_MAX];
-    struct list l = { 0 };
-    unsigned n = bind_args(b, s, args);
-    struct node *x;
-
-    if (bind_failed(b))
-        return on;
-    if (type_is(on->type, TYPE_UNKNOWN))
-        return open_node(b, s->pos);
-    if (is_fast_array(on->type) && n == 1 && conv_implicit(b, args[0].node, TYPE_OF(INT)) != CONV_NONE) {
-        x = node_new(b, N_AGET, s->pos, on->type->args[0]);
-        x->a = on;
-        x->b = conv_to(b, args[0].node, TYPE_OF(INT));
-        return x;
-    }
-    find_members(b, on->type, SLICE_NONE, KIND(ITEM), &l);
-    if (l.n == 0)
-        return bind_error(b, s->pos, "'%s' cannot be indexed", bind_type_text(b, on->type));
-    return bind_overload(b, s->pos, &l, on, args, n, NULL, 0, SLICE("this"), on->type);
-}
-
-/* ---- stores ---- */
-
-static struct node *store_call(struct binder *b, uint32_t pos, struct list *setters, struct node *on, struct arg *args, unsigned n,
-                               struct node *value)
-{
-    struct list l = { 0 };
-    struct candidate *k = setters->v[0];
-    const struct type *type = type_subst(b->c->scratch, k->sig.p[k->sig.n - 1].type, k->on, NULL);
-    struct node *kept = bind_once(b, conv_to(b, value, type), &l);
-
-    args[n] = (struct arg){ .node = kept, .pos = pos };
-    list_add(b->c, &l, bind_overload(b, pos, setters, on, args, n + 1, NULL, 0, SLICE("this"), on->type));
-    list_add(b->c, &l, kept);
-    return node_seq(b, pos, &l);
-}
-
-static struct node *store_index(struct binder *b, const struct syn *target, struct node *value, uint32_t pos)
-{
-    struct node *on = bind_value(b, target->a, NULL), *x;
-    struct arg args[ARGS_MAX + 1];
-    unsigned n = bind_args(b, target, args);
-    struct list l = { 0 };
-
-    if (bind_failed(b))
-        return on;
-    if (type_is(on->type, TYPE_UNKNOWN))
-        return open_node(b, pos);
-    if (is_fast_array(on->type) && n == 1 && conv_implicit(b, args[0].node, TYPE_OF(INT)) != CONV_NONE) {
-        x = node_new(b, N_ASET, pos, on->type->args[0]);
-        x->a = on;
-        x->b = conv_to(b, args[0].node, TYPE_OF(INT));
-        x->c = conv_to(b, value, x->type);
-        return x;
-    }
-    find_members(b, on->type, SLICE_NONE, KIND(SETITEM), &l);
-    if (l.n == 0)
-        return bind_error(b, pos, "'%s' has no index that can be set", bind_type_text(b, on->type));
-    return store_call(b, pos, &l, on, args, n, value);
-}
-
-/* t.Item1 = value: a tuple is a value, so t gets a new one. NULL when it has no such element. */
-static struct node *tuple_with(struct binder *b, const struct syn *target, struct node *on, struct node *value, uint32_t pos)
-{
-    struct node *field = bind_field(b, target, on), *n = node_new(b, N_TUPLE, pos, on->type), *kept;
-    struct list l = { 0 };
-
-    if (!field)
-        return NULL;
-    on = bind_once(b, on, &l);
-    kept = bind_once(b, conv_to(b, value, field->type), &l);
-    n->n = on->type->n;
-    n->v = comp_alloc(b->c, n->n * sizeof *n->v);
-    for (unsigned i = 0; n->v && i < n->n; i++) {
-        struct node *f = node_new(b, N_FIELD, pos, on->type->args[i]);
-
-        f->a = on;
-        f->sub = (uint8_t)i;
-        n->v[i] = i == field->sub ? kept : f;
-    }
-    list_add(b->c, &l, bind_store(b, target->a, n, pos));
-    list_add(b->c, &l, kept);
-    return node_seq(b, pos, &l);
-}
-
-static struct node *store_member(struct binder *b, const struct syn *target, struct node *value, uint32_t pos)
-{
-    struct node *on = bind_value(b, target->a, NULL), *x;
-    struct arg args[2];
-    struct list l = { 0 };
-
-    if (bind_failed(b))
-        return on;
-    if (type_is(on->type, TYPE_UNKNOWN))
-        return open_node(b, pos);
-    if (type_is(on->type, TYPE_VALUETUPLE) && (x = tuple_with(b, target, on, value, pos)))
-        return x;
-    find_members(b, on->type, target->text, KIND(SET), &l);
-    if (l.n == 0)
-        return bind_error(b, pos, "'%s' has no member '%.*s' that can be set", bind_type_text(b, on->type), SLICE_ARG(target->text));
-    return store_call(b, pos, &l, on, args, 0, value);
-}
-
-/* (a, var b) = tuple, KeyValuePair or Tuple. */
-static struct node *store_tuple(struct binder *b, const struct syn *target, struct node *value, uint32_t pos)
-{
-    struct list l = { 0 };
-    struct node *once;
-
-    if (type_is(value->type, TYPE_UNKNOWN))
-        return open_node(b, pos);
-    if (value->type->n != target->n || !(type_is(value->type, TYPE_VALUETUPLE) || type_is(value->type, TYPE_TUPLE) || type_is(value->type, TYPE_KEYVALUEPAIR)))
-        return bind_error(b, pos, "'%s' cannot be taken apart into %u variables", bind_type_text(b, value->type), target->n);
-    once = bind_once(b, value, &l);
-    for (unsigned i = 0; i < target->n; i++) {
-        struct node *f = node_new(b, N_FIELD, pos, value->type->args[i]);
-
-        f->a = once;
-        f->sub = (uint8_t)i;
-        list_add(b->c, &l, bind_store(b, target->v[i]->a, f, pos));
-    }
-    list_add(b->c, &l, once);
-    return node_seq(b, pos, &l);
-}
-
-struct node *bind_store(struct binder *b, const struct syn *target, struct node *value, uint32_t pos)
-{
-    struct var *v;
-    const struct type *t;
-
-    if (bind_failed(b))
-        return value;
-    switch (target->op) {
-    case S_NAME:
-        if (slice_eq(target->text, SLICE("_")) && !var_find(b, target->text))
-            return value;
-        v = var_find(b, target->text);
-        if (!v)
-            return unknown_name(b, target);
-        if (v->readonly || v->is_const)
-            return bind_error(b, pos, "'%.*s' cannot be assigned: it is %s", SLICE_ARG(target->text),
-                              v->readonly ? v->readonly : "a constant");
-        return node_set(b, pos, v, conv_to(b, value, v->type));
-    case S_DECL:
-        t = !target->type || (target->type->kind == STYPE_NAMED && slice_eq(target->type->name, SLICE("var"))) ? value->type
-                                                                                                                 : bind_type(b, target->type);
-        if (slice_eq(target->text, SLICE("_")))
-            return value;
-        v = var_declare(b, target->pos, target->text, t);
-        return node_set(b, pos, v, conv_to(b, value, t));
-    case S_INDEX:
-        return store_index(b, target, value, pos);
-    case S_MEMBER:
-        return store_member(b, target, value, pos);
-    case S_TUPLE:
-        return store_tuple(b, target, value, pos);
-    default:
-        return bind_error(b, pos, "the left side cannot be assigned");
-    }
 }

@@ -118,6 +118,27 @@ const struct type *lambda_result(struct binder *b, const struct syn *s, const st
     return f->ret;
 }
 
+/* A lambda that says its parameter types has a type of its own: Func or Action. */
+struct node *lambda_alone(struct binder *b, struct node *n)
+{
+    const struct type *types[8], *ret;
+    unsigned np = 0;
+
+    if (n->op != N_LAMBDA || n->syn->n > 7)
+        return n;
+    for (; np < n->syn->n; np++) {
+        if (!n->syn->v[np]->type)
+            return n;
+        types[np] = bind_type(b, n->syn->v[np]->type);
+    }
+    ret = lambda_result(b, n->syn, types, np);
+    if (!ret || ret->id >= TYPE_COUNT)
+        return n;
+    if (!type_is(ret, TYPE_VOID))
+        types[np++] = ret;
+    return conv_to(b, n, type_make(b->c->scratch, type_is(ret, TYPE_VOID) ? TYPE_ACTION : TYPE_FUNC, np, types));
+}
+
 /* ---- method groups ---- */
 
 static struct node *group_call(struct binder *b, struct node *group, struct node **args, unsigned n)

@@ -165,6 +165,27 @@ static struct node *property_pattern(struct binder *b, const struct syn *p, stru
     return test;
 }
 
+/* (p, q) on a tuple or pair */
+static struct node *positional_pattern(struct binder *b, const struct syn *p, struct var *on)
+{
+    struct node *all = truth(b, p->pos, true);
+
+    if (on->type->n != p->n || !(type_is(on->type, TYPE_VALUETUPLE) || type_is(on->type, TYPE_KEYVALUEPAIR)))
+        return bind_error(b, p->pos, "'%s' has no %u positions", bind_type_text(b, on->type), p->n);
+    for (unsigned i = 0; i < p->n && !bind_failed(b); i++) {
+        struct var *v = var_new(b, SLICE_NONE, on->type->args[i]);
+        struct node *f = node_new(b, N_FIELD, p->pos, v->type);
+        struct list l = { 0 };
+
+        f->a = node_local(b, p->pos, on);
+        f->sub = (uint8_t)i;
+        list_add(b->c, &l, node_set(b, p->pos, v, f));
+        list_add(b->c, &l, bind_pattern(b, p->v[i], v));
+        all = both(b, all, node_seq(b, p->pos, &l));
+    }
+    return all;
+}
+
 /* < 5: of an object, one of the constant's type that compares so. */
 static struct node *relational_pattern(struct binder *b, const struct syn *p, struct var *on)
 {
@@ -208,6 +229,8 @@ struct node *bind_pattern(struct binder *b, const struct syn *p, struct var *on)
         return p->text.n && !slice_eq(p->text, SLICE("_")) ? designate(b, p, on->type, node_local(b, p->pos, on)) : truth(b, p->pos, true);
     case S_PREL:
         return relational_pattern(b, p, on);
+    case S_PTUPLE:
+        return positional_pattern(b, p, on);
     case S_PNOT:
         n = node_new(b, N_NOT, p->pos, TYPE_OF(BOOL));
         n->a = bind_pattern(b, p->a, on);
@@ -289,7 +312,7 @@ static struct node *bind_local(struct binder *b, const struct syn *s)
         else if (t)
             value = d->a ? bind_as(b, d->a, t) : node_const(b, d->pos, value_default(b->c->program, t), t);
         else
-            value = bind_value(b, d->a, NULL);
+            value = lambda_alone(b, bind_value(b, d->a, NULL));
         if (bind_failed(b))
             return value;
         if (!t && (value->type->id > TYPE_UNKNOWN || type_is(value->type, TYPE_NULL)))

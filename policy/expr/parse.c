@@ -45,108 +45,40 @@ static void parse_arguments(struct comp *c, struct syn *into, uint32_t close)
     syn_take(into, &l);
 }
 
-/* The interpolated string's text part in C# source form, resolved to a string constant. */
-static struct syn *interp_text(struct comp *c, const struct token *t, const char *p, const char *end)
+/* place := ['^'] expression. S_UNARY with '^': from the end */
+static struct syn *parse_place(struct comp *c)
 {
-    struct syn *s = syn_new(c, S_CONST, (uint32_t)(p - c->source.p));
-    struct buf b;
+    struct syn *s;
 
-    buf_init(&b, c->scratch);
-    while (p < end && !c->failed) {
-        uint32_t cp;
-
-        if (t->quotes < 3 && (*p == '{' || *p == '}')) {
-            if (p + 1 >= end || p[1] != *p)
-                comp_fail(c, (uint32_t)(p - c->source.p), "a '%c' in the text of an interpolated string is written twice", *p);
-            buf_putc(&b, *p);
-            p += 2;
-        } else if (t->quotes < 3 && t->verbatim && *p == '"') {
-            buf_putc(&b, '"');
-            p += 2;
-        } else if (t->quotes < 3 && !t->verbatim && *p == '\\') {
-            p++;
-            if (!lex_escape(&p, end, &cp))
-                comp_fail(c, (uint32_t)(p - c->source.p), "unrecognized escape sequence in the string");
-            else
-                text_put_unit(&b, cp);
-        } else {
-            buf_putc(&b, *p++);
-        }
-    }
-    s->value = text_value(arena_copy(c->program, buf_slice(&b)));
+    if (!at_punct(c, P1('^')))
+        return parse_argument(c);
+    s = syn_new(c, S_ARG, c->tok->pos);
+    s->a = syn_new(c, S_UNARY, c->tok->pos);
+    s->a->punct = c->tok++->punct;
+    s->a->a = parse_shift(c);
     return s;
 }
 
-/* hole := expression [',' constant] [':' format]. S_HOLE: a expression, b alignment, text format */
-static struct syn *interp_hole(struct comp *c, const char *p, const char *end)
+/* index arguments := place {',' place} | [place] '..' [place]. S_RANGE: a and b places or NULL */
+static void parse_index_arguments(struct comp *c, struct syn *into)
 {
-    struct syn *hole = syn_new(c, S_HOLE, (uint32_t)(p - c->source.p));
-    const struct token *saved = c->tok, *sub;
-    const char *q = p;
-    int depth = 0;
-
-    for (; q < end; q = lex_skip(q, end)) {
-        depth += *q == '(' || *q == '[' || *q == '{';
-        depth -= *q == ')' || *q == ']' || *q == '}';
-        if (depth == 0 && *q == ':')
-            break;
-    }
-    if (q + 1 == end)
-        comp_fail(c, (uint32_t)(q - c->source.p), "the format behind ':' is empty");
-    if (q < end)
-        hole->text = slice_of(q + 1, (size_t)(end - q - 1));
-    sub = lex(c, (uint32_t)(p - c->source.p), (uint32_t)(q - c->source.p));
-    if (!sub)
-        return hole;
-    c->tok = sub;
-    hole->a = parse_expression(c);
-    if (take_punct(c, P1(',')))
-        hole->b = parse_expression(c);
-    if (c->tok->kind != TOK_END)
-        comp_fail(c, c->tok->pos, "'}' expected in the interpolated string");
-    if (!c->failed)
-        c->tok = saved;
-    return hole;
-}
-
-/* S_INTERP: v = S_CONST and S_HOLE in order */
-static struct syn *parse_interp(struct comp *c)
-{
-    const struct token *t = c->tok++;
-    struct syn *s = syn_new(c, S_INTERP, t->pos);
-    const char *p = t->text.p, *end = p + t->text.n, *start = p;
-    unsigned braces = t->quotes >= 3 ? t->dollars : 1;
     struct list l = { 0 };
+    struct syn *range, *first = NULL;
 
-    while (p < end && !c->failed) {
-        const char *close;
-        unsigned n = 0;
-
-        while (p + n < end && p[n] == '{')
-            n++;
-        if (n < braces || (braces == 1 && n >= 2)) {
-            p += n >= 2 && braces == 1 ? 2 : (*p == '\\' && t->quotes < 3 && !t->verbatim ? 2 : (n ? n : 1));
-            continue;
-        }
-        p += n - braces;
-        if (p > start)
-            list_add(c, &l, interp_text(c, t, start, p));
-        p += braces;
-        int depth = 1;
-        for (close = p; close < end; close = lex_skip(close, end)) {
-            depth += *close == '{' || *close == '(' || *close == '[';
-            depth -= *close == '}' || *close == ')' || *close == ']';
-            if (depth == 0)
-                break;
-        }
-        list_add(c, &l, interp_hole(c, p, close));
-        p = close + braces;
-        start = p;
+    if (!at_punct(c, P2('.', '.')))
+        first = parse_place(c);
+    if (at_punct(c, P2('.', '.'))) {
+        range = syn_new(c, S_RANGE, c->tok++->pos);
+        range->a = first ? first->a : NULL;
+        range->b = at_punct(c, P1(']')) ? NULL : parse_place(c)->a;
+        first = syn_new(c, S_ARG, range->pos);
+        first->a = range;
     }
-    if (start < end)
-        list_add(c, &l, interp_text(c, t, start, end));
-    syn_take(s, &l);
-    return s;
+    list_add(c, &l, first);
+    while (take_punct(c, P1(',')))
+        list_add(c, &l, parse_place(c));
+    expect_punct(c, P1(']'));
+    syn_take(into, &l);
 }
 
 /* S_ANON: v = S_ARG (text name, a value). '{' [name '='] expression ... '}' */
@@ -332,7 +264,8 @@ struct syn *parse_params(struct comp *c)
         struct syn *p = syn_new(c, S_DECL, c->tok->pos);
         const struct token *after;
 
-        if (at_name(c, "ref") || at_name(c, "out") || at_name(c, "params"))
+        p->mode = take_name(c, "params");
+        if (at_name(c, "ref") || at_name(c, "out"))
             comp_fail(c, c->tok->pos, "'%.*s' parameters are not supported", SLICE_ARG(c->tok->text));
         after = skip_type(c->tok);
         if (after && after->kind == TOK_NAME)
@@ -555,10 +488,23 @@ static bool at_query(struct comp *c)
     return after && after->kind == TOK_NAME && tok_named(after + 1, "in");
 }
 
+/* A static lambda captures nothing: all that it may do it can do without the word. */
+static void take_static(struct comp *c)
+{
+    const struct token *t = c->tok;
+
+    if (!at_name(c, "static"))
+        return;
+    c->tok++;
+    if (!at_lambda(c))
+        c->tok = t;
+}
+
 static struct syn *parse_primary(struct comp *c)
 {
     struct syn *s;
 
+    take_static(c);
     if (at_lambda(c))
         return parse_lambda(c);
     switch (c->tok->kind) {
@@ -605,7 +551,7 @@ static struct syn *parse_suffix(struct comp *c, struct syn *on)
         parse_arguments(c, s, P1(')'));
     } else if (take_punct(c, P1('['))) {
         s = syn_new(c, S_INDEX, pos);
-        parse_arguments(c, s, P1(']'));
+        parse_index_arguments(c, s);
     } else if (at_punct(c, P2('+', '+')) || at_punct(c, P2('-', '-'))) {
         s = syn_new(c, S_POSTFIX, pos);
         s->punct = c->tok++->punct;
@@ -641,7 +587,7 @@ static struct syn *parse_chain(struct comp *c, struct syn *s)
         } else {
             c->tok += 2;
             first = syn_new(c, S_INDEX, hole->pos);
-            parse_arguments(c, first, P1(']'));
+            parse_index_arguments(c, first);
         }
         first->a = hole;
         cond->b = parse_chain(c, first);
@@ -671,7 +617,7 @@ static struct syn *parse_unary(struct comp *c)
         expect_punct(c, P1(')'));
         s->a = parse_unary(c);
     } else if (at_punct(c, P1('^')) || at_punct(c, P2('.', '.'))) {
-        comp_fail(c, pos, "indices from the end and ranges are not supported");
+        comp_fail(c, pos, "'^' and '..' can stand only between the brackets of an index");
     }
     if (!s)
         s = parse_chain(c, parse_primary(c));
@@ -803,6 +749,31 @@ static bool at_assignment(struct comp *c, uint32_t *op, unsigned *tokens)
     return false;
 }
 
+struct syn *parse_designators(struct comp *c)
+{
+    struct syn *s = syn_new(c, S_TUPLE, c->tok->pos);
+    struct list l = { 0 };
+
+    if (!parse_enter(c))
+        return s;
+    expect_punct(c, P1('('));
+    do {
+        struct syn *arg = syn_new(c, S_ARG, c->tok->pos);
+
+        if (at_punct(c, P1('('))) {
+            arg->a = parse_designators(c);
+        } else {
+            arg->a = syn_new(c, S_DECL, c->tok->pos);
+            arg->a->text = expect_name(c);
+        }
+        list_add(c, &l, arg);
+    } while (take_punct(c, P1(',')));
+    expect_punct(c, P1(')'));
+    syn_take(s, &l);
+    c->depth--;
+    return s;
+}
+
 /* expression := binary ['?' expression ':' expression] | binary assignment_op expression */
 struct syn *parse_expression(struct comp *c)
 {
@@ -813,20 +784,8 @@ struct syn *parse_expression(struct comp *c)
     if (!parse_enter(c))
         return syn_new(c, S_CONST, c->tok->pos);
     if (at_name(c, "var") && tok_is(c->tok + 1, P1('('))) {
-        /* var (a, b) = ...: S_TUPLE of S_DECL with type var */
-        struct list l = { 0 };
-
-        left = syn_new(c, S_TUPLE, c->tok->pos);
-        c->tok += 2;
-        do {
-            struct syn *arg = syn_new(c, S_ARG, c->tok->pos);
-
-            arg->a = syn_new(c, S_DECL, c->tok->pos);
-            arg->a->text = expect_name(c);
-            list_add(c, &l, arg);
-        } while (take_punct(c, P1(',')));
-        expect_punct(c, P1(')'));
-        syn_take(left, &l);
+        c->tok++;
+        left = parse_designators(c);
     } else {
         left = parse_binary(c, 2);
     }

@@ -52,6 +52,25 @@ static bool at_designation(const struct token *t)
     return t->kind == TOK_NAME && !tok_is_keyword(t) && !tok_named(t, "when") && !tok_named(t, "and") && !tok_named(t, "or");
 }
 
+/* '(' pattern ')' | '(' pattern {',' pattern} ')'. S_PTUPLE: v patterns */
+static struct syn *parse_positions(struct comp *c, uint32_t pos)
+{
+    struct syn *first = parse_pattern(c), *s;
+    struct list l = { 0 };
+
+    if (!at_punct(c, P1(','))) {
+        expect_punct(c, P1(')'));
+        return first;
+    }
+    s = syn_new(c, S_PTUPLE, pos);
+    list_add(c, &l, first);
+    while (take_punct(c, P1(',')))
+        list_add(c, &l, parse_pattern(c));
+    expect_punct(c, P1(')'));
+    syn_take(s, &l);
+    return s;
+}
+
 /* primary pattern := 'var' name | '_' | type [name] | [type] '{' fields '}' [name] | relational | '(' pattern ')' | constant
  * S_PTYPE: type, text. S_PVAR: text ('_' or none: discard). S_PCONST: a. S_PREL: punct, a. S_PPROP: type, v, text */
 static struct syn *parse_primary_pattern(struct comp *c)
@@ -66,11 +85,8 @@ static struct syn *parse_primary_pattern(struct comp *c)
         s->a = parse_shift(c);
         return s;
     }
-    if (take_punct(c, P1('('))) {
-        s = parse_pattern(c);
-        expect_punct(c, P1(')'));
-        return s;
-    }
+    if (take_punct(c, P1('(')))
+        return parse_positions(c, pos);
     if (at_name(c, "var") && at_designation(c->tok + 1)) {
         c->tok++;
         s = syn_new(c, S_PVAR, pos);
@@ -249,7 +265,7 @@ static bool at_local(struct comp *c)
 /* local function := ['static'] type name params (block | '=>' expression ';'). S_LOCALFUNC: type (NULL: void), text, v, a */
 static struct syn *parse_local_function(struct comp *c)
 {
-    const struct token *t = c->tok, *after;
+    const struct token *t = c->tok, *after, *generic;
     struct syn *s, *params;
     bool is_void;
 
@@ -257,6 +273,8 @@ static struct syn *parse_local_function(struct comp *c)
         t++;
     is_void = tok_named(t, "void");
     after = is_void ? t + 1 : skip_type(t);
+    if (after && after->kind == TOK_NAME && !tok_is_keyword(after) && (generic = skip_type_args(after + 1)) && tok_is(generic, P1('(')))
+        return comp_fail(c, after->pos, "local functions with type parameters are not supported");
     if (!after || after->kind != TOK_NAME || tok_is_keyword(after) || !tok_is(after + 1, P1('(')))
         return NULL;
     s = syn_new(c, S_LOCALFUNC, t->pos);
@@ -353,18 +371,18 @@ static struct syn *parse_foreach(struct comp *c)
     struct syn *s = syn_new(c, S_FOREACH, c->tok++->pos);
 
     expect_punct(c, P1('('));
-    if ((at_name(c, "var") && tok_is(c->tok + 1, P1('('))) || at_punct(c, P1('('))) {
+    if (at_name(c, "var") && tok_is(c->tok + 1, P1('('))) {
+        c->tok++;
+        s->c = parse_designators(c);
+    } else if (at_punct(c, P1('('))) {
         struct list l = { 0 };
-        bool typed = at_punct(c, P1('('));
 
-        s->c = syn_new(c, S_TUPLE, c->tok->pos);
-        c->tok += typed ? 1 : 2;
+        s->c = syn_new(c, S_TUPLE, c->tok++->pos);
         do {
             struct syn *arg = syn_new(c, S_ARG, c->tok->pos);
 
             arg->a = syn_new(c, S_DECL, c->tok->pos);
-            if (typed)
-                arg->a->type = parse_type(c);
+            arg->a->type = parse_type(c);
             arg->a->text = expect_name(c);
             list_add(c, &l, arg);
         } while (take_punct(c, P1(',')));

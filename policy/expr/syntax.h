@@ -10,9 +10,9 @@ enum syn_op {
     /* expressions */
     S_CONST, S_NAME, S_MEMBER, S_INDEX, S_CALL, S_ARG, S_NEW, S_NEWARRAY, S_ANON, S_INIT, S_UNARY, S_POSTFIX, S_BINARY,
     S_ASSIGN, S_COND, S_CAST, S_IS, S_AS, S_LAMBDA, S_INTERP, S_HOLE, S_CONDACCESS, S_BINDING, S_TYPEOF, S_DEFAULT,
-    S_NAMEOF, S_SIZEOF, S_CHECKED, S_THROW, S_SWITCHEXPR, S_ARM, S_TUPLE, S_DECL, S_OPEN, S_TYPENAME, S_QUERY,
+    S_NAMEOF, S_SIZEOF, S_CHECKED, S_THROW, S_SWITCHEXPR, S_ARM, S_TUPLE, S_DECL, S_OPEN, S_TYPENAME, S_QUERY, S_RANGE,
     /* patterns */
-    S_PTYPE, S_PCONST, S_PVAR, S_PREL, S_PNOT, S_PAND, S_POR, S_PPROP, S_PFIELD,
+    S_PTYPE, S_PCONST, S_PVAR, S_PREL, S_PNOT, S_PAND, S_POR, S_PPROP, S_PFIELD, S_PTUPLE,
     /* statements */
     S_BLOCK, S_LOCAL, S_DECLARATOR, S_EXPR, S_IF, S_WHILE, S_DO, S_FOR, S_FOREACH, S_SWITCH, S_SECTION, S_BREAK,
     S_CONTINUE, S_RETURN, S_TRY, S_CATCH, S_USING, S_LOCALFUNC, S_EMPTY,
@@ -62,6 +62,10 @@ struct syn *parse_init(struct comp *c);
 struct syn *parse_query(struct comp *c);
 struct syn *parse_lambda_body(struct comp *c);
 struct syn *parse_params(struct comp *c);
+/* The interpolated string at the cursor. */
+struct syn *parse_interp(struct comp *c);
+/* The variables of `var (a, (b, _))`: S_TUPLE of S_DECL and S_TUPLE. */
+struct syn *parse_designators(struct comp *c);
 
 struct syn *syn_new(struct comp *c, enum syn_op op, uint32_t pos);
 void syn_take(struct syn *s, const struct list *l);
