@@ -466,8 +466,10 @@ static struct node *build_call(struct binder *b, const struct fit *f, struct nod
     const struct type **targs;
     struct list l = { 0 };
 
-    if (receiver)
+    if (receiver) {
         list_add(b->c, &l, receiver);
+        call->instance = !type_is_value(receiver->type);
+    }
     for (unsigned i = 0; i < sig->n; i++)
         list_add(b->c, &l, argument_for(b, f, args, n, i, pos));
     targs = comp_alloc(b->c, sizeof f->targs);
@@ -761,6 +763,7 @@ struct node *bind_member(struct binder *b, const struct syn *s, struct node *on)
         n->v = comp_alloc(b->c, sizeof *n->v);
         if (n->v)
             n->v[n->n++] = on;
+        n->instance = !type_is_value(on->type);
         n->fn = k->m->fn;
         n->name = k->m->name;
         n->on = k->on;

@@ -232,6 +232,7 @@ static unsigned add_site(struct gen *g, const struct node *n)
 
     s.ret = type_keep(g->c->program, n->type ? n->type : TYPE_OF(VOID));
     s.on = n->on ? type_keep(g->c->program, n->on) : NULL;
+    s.instance = n->instance;
     s.by_shape = knows_shapes_only(s.on, s.fn);
     if (n->ntargs) {
         targs = comp_keep(g->c, n->ntargs * sizeof *targs);

@@ -245,45 +245,46 @@ struct expr_value text_repair(struct arena *a, struct slice s)
 
 /* ---- case ---- */
 
-/* Runs of letters whose other case is at a fixed distance, or alternates (step 1: even upper, step 2: odd upper). */
-static const struct { uint16_t from, to; int16_t delta; } cases[] = {
-    { 'A', 'Z', 32 }, { 0xC0, 0xD6, 32 }, { 0xD8, 0xDE, 32 }, { 0x391, 0x3A1, 32 }, { 0x3A3, 0x3AB, 32 }, { 0x410, 0x42F, 32 },
-    { 0x400, 0x40F, 80 }, { 0x531, 0x556, 48 }, { 0x388, 0x38A, 37 }, { 0x386, 0x386, 38 }, { 0x38C, 0x38C, 64 }, { 0x38E, 0x38F, 63 },
-    { 0x178, 0x178, -121 }, { 0x10A0, 0x10C5, 7264 }, { 0x2160, 0x216F, 16 }, { 0x24B6, 0x24CF, 26 }, { 0xFF21, 0xFF3A, 32 } };
-static const struct { uint16_t from, to; bool odd; } pairs[] = {
-    { 0x100, 0x12F, false }, { 0x132, 0x137, false }, { 0x139, 0x148, true }, { 0x14A, 0x177, false }, { 0x179, 0x17E, true },
-    { 0x1CD, 0x1DC, true }, { 0x1DE, 0x1EF, false }, { 0x1F8, 0x21F, false }, { 0x222, 0x233, false }, { 0x370, 0x373, false },
-    { 0x3D8, 0x3EF, false }, { 0x460, 0x481, false }, { 0x48A, 0x4BF, false }, { 0x4C1, 0x4CE, true }, { 0x4D0, 0x52F, false },
-    { 0x1E00, 0x1E95, false }, { 0x1EA0, 0x1EFF, false } };
+/* Letters whose other case is at a fixed distance, every one or every second of a run. */
+struct case_run {
+    uint32_t from, to;
+    int32_t distance, step;
+};
+
+static const struct case_run upper_runs[] = {
+#include "policy/expr/unicode_upper.def"
+};
+static const struct case_run lower_runs[] = {
+#include "policy/expr/unicode_lower.def"
+};
+
+static uint32_t mapped(const struct case_run *runs, uint32_t n, uint32_t cp)
+{
+    uint32_t low = 0, high = n;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+
+        if (runs[middle].to < cp)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == n || cp < runs[low].from || (cp - runs[low].from) % (uint32_t)runs[low].step)
+        return cp;
+    return cp + (uint32_t)runs[low].distance;
+}
 
 uint32_t text_upper(uint32_t cp)
 {
     if (cp < 0x80)
         return cp >= 'a' && cp <= 'z' ? cp - 32 : cp;
-    if (cp == 0xFF)
-        return 0x178;
-    if (cp == 0xB5)
-        return 0x39C;
-    for (size_t i = 0; i < COUNT_OF(cases); i++)
-        if (cp >= (uint32_t)(cases[i].from + cases[i].delta) && cp <= (uint32_t)(cases[i].to + cases[i].delta))
-            return cp == 0xF7 ? cp : cp - (uint32_t)cases[i].delta;
-    for (size_t i = 0; i < COUNT_OF(pairs); i++)
-        if (cp >= pairs[i].from && cp <= pairs[i].to)
-            return (cp & 1) != pairs[i].odd ? cp - 1 : cp;
-    return cp >= 0x10428 && cp <= 0x1044F ? cp - 40 : cp;
+    return mapped(upper_runs, COUNT_OF(upper_runs), cp);
 }
 
 uint32_t text_lower(uint32_t cp)
 {
     if (cp < 0x80)
         return cp >= 'A' && cp <= 'Z' ? cp + 32 : cp;
-    if (cp == 0x130) /* the invariant culture leaves the dotted I alone */
-        return cp;
-    for (size_t i = 0; i < COUNT_OF(cases); i++)
-        if (cp >= cases[i].from && cp <= cases[i].to)
-            return cp == 0xD7 ? cp : cp + (uint32_t)cases[i].delta;
-    for (size_t i = 0; i < COUNT_OF(pairs); i++)
-        if (cp >= pairs[i].from && cp <= pairs[i].to)
-            return (cp & 1) == pairs[i].odd ? cp + 1 : cp;
-    return cp >= 0x10400 && cp <= 0x10427 ? cp + 40 : cp;
+    return mapped(lower_runs, COUNT_OF(lower_runs), cp);
 }

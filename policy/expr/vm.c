@@ -441,6 +441,10 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         vm->pos = site->pos;
         if (UNLIKELY(--vm->fuel <= 0) && !refuel(vm))
             goto thrown;
+        if (site->instance && UNLIKELY(R(b).kind == EXPR_NULL)) {
+            vm_throw_null(vm);
+            goto thrown;
+        }
         if (site->by_shape && UNLIKELY(!collection_has_shape(R(b)))) {
             vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "'%s' of this object cannot be called through a collection interface.", site->name);
             goto thrown;

@@ -35,6 +35,7 @@ struct site {
     uint32_t hash;                    /* hash_name of the first constant string argument */
     uint8_t n;                        /* arguments, receiver included */
     uint8_t ntargs;
+    bool instance;                    /* a member of a reference type: a null receiver is a NullReferenceException */
     bool by_shape;                    /* a member of a collection interface: fn knows the C shapes of collections only */
 };
 

@@ -1,6 +1,6 @@
-/* System.Char beyond the common classes: punctuation, symbols, surrogates, numeric values. The classes are Unicode's
- * for Latin-1 and the blocks of general punctuation and symbols; letters of other scripts are in number.c. */
+/* System.Char: classes by Unicode's general categories, surrogates, numeric values. */
 #include "policy/expr/lib/string_int.h"
+#include "policy/expr/unicode.h"
 
 NATIVE(char_max)
 {
@@ -28,26 +28,23 @@ NATIVE(char_try_parse)
     return val_bool(ok);
 }
 
-static bool is_punctuation(uint32_t c)
-{
-    static const char ascii[] = "!\"#%&'()*,-./:;?@[\\]_{}";
+#define CATEGORY(name) (1u << UNICODE_##name)
+#define LETTERS (CATEGORY(LU) | CATEGORY(LL) | CATEGORY(LT) | CATEGORY(LM) | CATEGORY(LO))
+#define PUNCTUATION (CATEGORY(PC) | CATEGORY(PD) | CATEGORY(PS) | CATEGORY(PE) | CATEGORY(PI) | CATEGORY(PF) | CATEGORY(PO))
 
-    if (c < 0x80)
-        return c && strchr(ascii, (int)c);
-    return c == 0xA1 || c == 0xA7 || c == 0xAB || c == 0xB6 || c == 0xB7 || c == 0xBB || c == 0xBF || (c >= 0x2010 && c <= 0x2027) ||
-           (c >= 0x2030 && c <= 0x2043) || (c >= 0x2045 && c <= 0x2051) || (c >= 0x2053 && c <= 0x205E) || (c >= 0x3001 && c <= 0x3003) ||
-           (c >= 0x3008 && c <= 0x3011);
+static bool is_of(uint32_t c, uint32_t categories)
+{
+    return categories >> unicode_category(c) & 1;
 }
 
-static bool is_symbol(uint32_t c)
+/* Decimal digits come in runs of ten, from zero to nine. */
+static double decimal_digit(uint32_t c)
 {
-    static const char ascii[] = "$+<=>^`|~";
+    uint32_t before = 0;
 
-    if (c < 0x80)
-        return c && strchr(ascii, (int)c);
-    return (c >= 0xA2 && c <= 0xA6) || c == 0xA8 || c == 0xA9 || c == 0xAC || (c >= 0xAE && c <= 0xB1) || c == 0xB4 || c == 0xB8 || c == 0xD7 ||
-           c == 0xF7 || c == 0x2044 || c == 0x2052 || (c >= 0x20A0 && c <= 0x20C0) || (c >= 0x2190 && c <= 0x23FF) || (c >= 0x2500 && c <= 0x2767) ||
-           c == 0x2122;
+    while (before < c && is_of(c - before - 1, CATEGORY(ND)))
+        before++;
+    return before % 10;
 }
 
 static double numeric_value(uint32_t c)
@@ -63,15 +60,15 @@ static double numeric_value(uint32_t c)
     case 0xBE: return 0.75;
     default: break;
     }
-    if ((c >= 0x660 && c <= 0x669) || (c >= 0x966 && c <= 0x96F))
-        return (double)(c & 15) - (c < 0x700 ? 0 : 6);
     if (c >= 0x2160 && c <= 0x216B)
         return (double)(c - 0x215F);
-    if (c >= 0x2080 && c <= 0x2089)
-        return (double)(c - 0x2080);
-    if (c >= 0xFF10 && c <= 0xFF19)
-        return (double)(c - 0xFF10);
-    return -1;
+    if (c >= 0x2170 && c <= 0x217B)
+        return (double)(c - 0x216F);
+    if (c >= 0x2460 && c <= 0x249B)
+        return (double)((c - 0x2460) % 20 + 1);
+    if (c == 0x2070 || (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089))
+        return (double)(c & 15);
+    return is_of(c, CATEGORY(ND)) ? decimal_digit(c) : -1;
 }
 
 static bool is_letter_ascii(uint32_t c)
@@ -91,15 +88,22 @@ static bool is_digit_ascii(uint32_t c)
         return val_bool(test); \
     }
 
-CHAR_CLASS(is_punctuation, is_punctuation(c))
-CHAR_CLASS(is_symbol, is_symbol(c))
-CHAR_CLASS(is_number, numeric_value(c) >= 0)
+CHAR_CLASS(is_letter, is_of(c, LETTERS))
+CHAR_CLASS(is_digit, is_of(c, CATEGORY(ND)))
+CHAR_CLASS(is_letter_or_digit, is_of(c, LETTERS | CATEGORY(ND)))
+CHAR_CLASS(is_upper, is_of(c, CATEGORY(LU)))
+CHAR_CLASS(is_lower, is_of(c, CATEGORY(LL)))
+CHAR_CLASS(is_punctuation, is_of(c, PUNCTUATION))
+CHAR_CLASS(is_symbol, is_of(c, CATEGORY(SM) | CATEGORY(SC) | CATEGORY(SK) | CATEGORY(SO)))
+CHAR_CLASS(is_number, is_of(c, CATEGORY(ND) | CATEGORY(NL) | CATEGORY(NO)))
 CHAR_CLASS(is_control, c < 0x20 || (c >= 0x7F && c < 0xA0))
-CHAR_CLASS(is_separator, c == ' ' || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000)
+CHAR_CLASS(is_separator, is_of(c, CATEGORY(ZS) | CATEGORY(ZL) | CATEGORY(ZP)))
+CHAR_CLASS(is_white_space, is_of(c, CATEGORY(ZS) | CATEGORY(ZL) | CATEGORY(ZP)) || (c >= 9 && c <= 13) || c == 0x85)
 CHAR_CLASS(is_surrogate, c >= 0xD800 && c <= 0xDFFF)
 CHAR_CLASS(is_high, c >= 0xD800 && c <= 0xDBFF)
 CHAR_CLASS(is_low, c >= 0xDC00 && c <= 0xDFFF)
 CHAR_CLASS(is_ascii, c < 0x80)
+CHAR_CLASS(is_ascii_digit, is_digit_ascii(c))
 CHAR_CLASS(is_ascii_letter, is_letter_ascii(c))
 CHAR_CLASS(is_ascii_letter_or_digit, is_letter_ascii(c) || is_digit_ascii(c))
 CHAR_CLASS(is_hex, is_digit_ascii(c) || (c | 32) - 'a' < 6)
@@ -109,6 +113,23 @@ CHAR_CLASS(is_ascii_upper, c >= 'A' && c <= 'Z')
 NATIVE(char_numeric_value)
 {
     return val_double(numeric_value((uint32_t)a[0].i));
+}
+
+NATIVE(char_digit_value)
+{
+    double d = numeric_value((uint32_t)a[0].i);
+
+    return val_int(is_of((uint32_t)a[0].i, CATEGORY(ND)) ? (int32_t)d : -1);
+}
+
+NATIVE(char_category)
+{
+    return val_enum(TYPE_UNICODECATEGORY, unicode_category((uint32_t)a[0].i));
+}
+
+NATIVE(char_is_between)
+{
+    return val_bool(a[0].i >= a[1].i && a[0].i <= a[2].i);
 }
 
 NATIVE(char_is_pair)
@@ -162,3 +183,53 @@ AT_INDEX(number)
 AT_INDEX(punctuation)
 AT_INDEX(symbol)
 AT_INDEX(control)
+AT_INDEX(separator)
+AT_INDEX(surrogate)
+AT_INDEX(high)
+AT_INDEX(low)
+
+NATIVE(char_at_numeric_value)
+{
+    return at_index(vm, site, a, net_char_numeric_value);
+}
+
+/* The code point at a unit: of a whole pair, or the unit itself. */
+static uint32_t code_point_at(struct expr_value s, uint32_t index)
+{
+    uint32_t high = text_unit(s, index), low = index + 1 < text_length(s) ? text_unit(s, index + 1) : 0;
+
+    return high >> 10 == 0xD800 >> 10 && low >> 10 == 0xDC00 >> 10 ? 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00) : high;
+}
+
+static bool index_is_fine(struct vm *vm, struct expr_value *a)
+{
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "s"), false;
+    if (a[1].i < 0 || a[1].i >= text_length(a[0]))
+        return vm_throw_range(vm, "index"), false;
+    return true;
+}
+
+NATIVE(char_at_category)
+{
+    return index_is_fine(vm, a) ? val_enum(TYPE_UNICODECATEGORY, unicode_category(code_point_at(a[0], (uint32_t)a[1].i))) : expr_value_null();
+}
+
+NATIVE(char_at_pair)
+{
+    return val_bool(index_is_fine(vm, a) && code_point_at(a[0], (uint32_t)a[1].i) >= 0x10000);
+}
+
+NATIVE(char_at_utf32)
+{
+    uint32_t cp;
+
+    if (!index_is_fine(vm, a))
+        return expr_value_null();
+    cp = code_point_at(a[0], (uint32_t)a[1].i);
+    if (cp >> 11 == 0xD800 >> 11)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Found a %s surrogate char without a %s surrogate at index: %d. The input may not be in this "
+                        "encoding, or may not contain valid Unicode (UTF-16) characters. (Parameter 's')",
+                        cp < 0xDC00 ? "high" : "low", cp < 0xDC00 ? "following low" : "preceding high", (int)a[1].i);
+    return val_int((int32_t)cp);
+}

@@ -6,6 +6,7 @@
 #include "policy/expr/lib/json.h"
 #include "policy/expr/lib/number_parse.h"
 #include "policy/expr/lib/string_int.h"
+#include "policy/expr/lib/time.h"
 
 static struct expr_value invalid_cast(struct vm *vm, struct expr_value v, const struct type *t)
 {
@@ -86,6 +87,7 @@ static struct expr_value convert(struct vm *vm, struct expr_value v, const struc
     case TYPE_CHAR: return to_char(vm, v);
     case TYPE_STRING: return value_to_string(vm, v);
     case TYPE_OBJECT: return v;
+    case TYPE_DATETIME: return v.kind == EXPR_STRING ? date_from_text(vm, v) : invalid_cast(vm, v, t);
     default: break;
     }
     if (type_is_enum(t) && v.kind >= EXPR_I8 && v.kind <= EXPR_U64)
@@ -96,6 +98,64 @@ static struct expr_value convert(struct vm *vm, struct expr_value v, const struc
 NATIVE(convert_to)
 {
     return convert(vm, a[0], site->ret);
+}
+
+NATIVE(convert_string_to_char)
+{
+    NEED(0, "value");
+    return to_char(vm, a[0]);
+}
+
+/* ---- TypeCode ---- */
+
+static const uint8_t kind_of_code[] = {
+    [3] = EXPR_BOOL, [4] = EXPR_CHAR, [5] = EXPR_I8, [6] = EXPR_U8, [7] = EXPR_I16, [8] = EXPR_U16, [9] = EXPR_I32, [10] = EXPR_U32,
+    [11] = EXPR_I64, [12] = EXPR_U64, [13] = EXPR_F32, [14] = EXPR_F64, [15] = EXPR_DECIMAL, [16] = EXPR_DATETIME, [18] = EXPR_STRING,
+};
+
+NATIVE(convert_type_code)
+{
+    enum { CODE_EMPTY, CODE_OBJECT };
+    enum expr_kind kind = a[0].kind == EXPR_ENUM ? EXPR_I32 : (enum expr_kind)a[0].kind;
+
+    if (kind == EXPR_NULL)
+        return val_enum(TYPE_TYPECODE, CODE_EMPTY);
+    for (size_t i = 0; i < COUNT_OF(kind_of_code); i++)
+        if (kind_of_code[i] == kind)
+            return val_enum(TYPE_TYPECODE, (int64_t)i);
+    return val_enum(TYPE_TYPECODE, CODE_OBJECT);
+}
+
+NATIVE(object_type_code)
+{
+    return net_convert_type_code(vm, site, a);
+}
+
+/* No expression can make a DBNull. */
+NATIVE(convert_is_dbnull)
+{
+    return val_bool(false);
+}
+
+NATIVE(convert_change_type_code)
+{
+    enum { CODE_OBJECT = 1 };
+    int64_t code = a[1].i;
+    const struct type *t = NULL;
+
+    if (a[0].kind == EXPR_NULL && (code <= CODE_OBJECT || code == 18))
+        return a[0];
+    if (code == CODE_OBJECT)
+        return a[0];
+    if (code >= 0 && code < (int64_t)COUNT_OF(kind_of_code) && kind_of_code[code])
+        t = type_of_kind((enum expr_kind)kind_of_code[code]);
+    if (code == 16)
+        t = TYPE_OF(DATETIME);
+    if (!t)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Unknown TypeCode value.");
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw(vm, TYPE_INVALIDCASTEXCEPTION, "Null object cannot be converted to a value type.");
+    return convert(vm, a[0], t);
 }
 
 /* ToString of a string that is null gives null, of an object that is null "". */
@@ -350,4 +410,47 @@ NATIVE(convert_from_hex)
         OBJECT(out, bytes_object)->p[i / 2] = (uint8_t)(high << 4 | low);
     }
     return out;
+}
+
+/* ---- base64 in char arrays ---- */
+
+NATIVE(convert_to_base64_chars)
+{
+    struct expr_value text;
+    struct list_object *to;
+    uint32_t offset, length;
+    bool lines = site->n > 5 && a[5].i == 1;
+
+    if (!byte_range(vm, site, a, "inArray", &offset, &length))
+        return expr_value_null();
+    NEED(3, "outArray");
+    text = to_base64(vm, OBJECT(a[0], bytes_object)->p + offset, length, lines);
+    if (vm->thrown)
+        return text;
+    to = OBJECT(a[3], list_object);
+    if (a[4].i < 0 || a[4].i + text.n > to->n)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Either offset did not refer to a position in the string, or there is an "
+                                                              "insufficient length of destination character array. (Parameter 'offsetOut')");
+    for (uint32_t i = 0; i < text.n; i++)
+        to->items[a[4].i + i] = val_char((unsigned char)text.s[i]);
+    return val_int((int32_t)text.n);
+}
+
+NATIVE(convert_from_base64_chars)
+{
+    struct expr_value text;
+    struct list_object *from;
+    struct buf b;
+
+    NEED(0, "inArray");
+    from = OBJECT(a[0], list_object);
+    if (a[1].i < 0 || a[2].i < 0 || a[1].i + a[2].i > from->n)
+        return vm_throw_range(vm, a[2].i < 0 ? "length" : "offset");
+    buf_init(&b, vm->arena);
+    for (int64_t i = 0; i < a[2].i; i++)
+        text_put_unit(&b, (uint32_t)from->items[a[1].i + i].i);
+    if (b.failed)
+        return vm_throw_budget(vm, "memory");
+    text = text_value(buf_slice(&b));
+    return net_convert_from_base64(vm, site, &text);
 }

@@ -373,11 +373,13 @@ NATIVE(linq_sum)
 /* Whole numbers are summed as long, real ones as double or decimal. */
 NATIVE(linq_average)
 {
-    const struct type *t = type_strip(site->ret), *of = site->n > 1 ? TYPE_OF(DOUBLE) : type_strip(type_element(vm->arena, type_of_value(a[0])));
-    bool whole = of && type_is_integral(of);
-    struct expr_value sum = whole ? val_long(0) : t->id == TYPE_DECIMAL ? value_default(vm->arena, t) : val_double(0), count;
+    const struct type *t = type_strip(site->ret), *of;
+    struct expr_value sum, count;
     int64_t n;
 
+    NEED_SOURCE;
+    of = site->n > 1 ? TYPE_OF(DOUBLE) : type_element(vm->arena, type_of_value(a[0]));
+    sum = of && type_is_integral(type_strip(of)) ? val_long(0) : t->id == TYPE_DECIMAL ? value_default(vm->arena, t) : val_double(0);
     if (!add_up(vm, site, a, &sum, &n))
         return expr_value_null();
     if (n == 0)

@@ -156,46 +156,6 @@ NATIVE(bool_try_parse)
 
 /* ---- char ---- */
 
-static bool is_letter(uint32_t c)
-{
-    if (c < 0x80)
-        return ascii_is_alpha((char)c);
-    return c == 0xAA || c == 0xB5 || c == 0xBA || (c >= 0xC0 && c != 0xD7 && c != 0xF7 && c < 0x2000) || (c >= 0x3040 && c < 0xD800);
-}
-
-NATIVE(char_is_digit)
-{
-    return val_bool(a[0].i >= '0' && a[0].i <= '9');
-}
-
-NATIVE(char_is_letter)
-{
-    return val_bool(is_letter((uint32_t)a[0].i));
-}
-
-NATIVE(char_is_letter_or_digit)
-{
-    return val_bool(is_letter((uint32_t)a[0].i) || (a[0].i >= '0' && a[0].i <= '9'));
-}
-
-NATIVE(char_is_white_space)
-{
-    uint32_t c = (uint32_t)a[0].i;
-
-    return val_bool(c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-                    c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000);
-}
-
-NATIVE(char_is_upper)
-{
-    return val_bool(text_lower((uint32_t)a[0].i) != (uint32_t)a[0].i);
-}
-
-NATIVE(char_is_lower)
-{
-    return val_bool(text_upper((uint32_t)a[0].i) != (uint32_t)a[0].i || a[0].i == 0xDF);
-}
-
 NATIVE(char_to_upper)
 {
     return val_char(text_upper((uint32_t)a[0].i));

@@ -1,5 +1,6 @@
 /* System.String: new strings out of old ones. */
 #include "policy/expr/lib/string_int.h"
+#include "policy/expr/normal.h"
 
 static struct expr_value done(struct vm *vm, struct buf *b)
 {
@@ -376,4 +377,46 @@ NATIVE(string_join_part)
         text_put(&b, value_text(vm, l->items[i]));
     }
     return done(vm, &b);
+}
+
+/* ---- Unicode forms, copying out ---- */
+
+static bool form_is_fine(struct vm *vm, const struct site *site, struct expr_value *a, enum normal_form *form)
+{
+    *form = site->n > 1 ? (enum normal_form)a[1].i : NORMAL_C;
+    if (*form == NORMAL_C || *form == NORMAL_D || *form == NORMAL_KC || *form == NORMAL_KD)
+        return true;
+    vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Invalid or unsupported normalization form. (Parameter 'normalizationForm')");
+    return false;
+}
+
+NATIVE(string_normalize)
+{
+    enum normal_form form;
+
+    return form_is_fine(vm, site, a, &form) ? normal_text(vm, a[0], form) : expr_value_null();
+}
+
+NATIVE(string_is_normalized)
+{
+    struct expr_value normal = net_string_normalize(vm, site, a);
+
+    return vm->thrown ? normal : val_bool(slice_eq(text_slice(normal), text_slice(a[0])));
+}
+
+NATIVE(string_copy_to)
+{
+    struct list_object *to;
+
+    NEED(2, "destination");
+    to = OBJECT(a[2], list_object);
+    if (a[4].i < 0)
+        return vm_throw_range(vm, "count");
+    if (a[1].i < 0 || a[1].i + a[4].i > text_length(a[0]))
+        return vm_throw_range(vm, "sourceIndex");
+    if (a[3].i < 0 || a[3].i + a[4].i > to->n)
+        return vm_throw_range(vm, "destinationIndex");
+    for (int64_t i = 0; i < a[4].i && vm_charge(vm, 1); i++)
+        to->items[a[3].i + i] = val_char(text_unit(a[0], (uint32_t)(a[1].i + i)));
+    return expr_value_null();
 }

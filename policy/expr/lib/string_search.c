@@ -1,5 +1,7 @@
 /* System.String: looking for things, and order. Positions are UTF-16 units outside, bytes inside. */
 #include "policy/expr/lib/string_int.h"
+#include "policy/expr/normal.h"
+#include "policy/expr/unicode.h"
 
 struct expr_value string_needle(struct vm *vm, struct expr_value v)
 {
@@ -277,4 +279,50 @@ NATIVE(string_compare_to)
 {
     NEED_THIS;
     return val_int(string_compare(a[0], a[1], 0));
+}
+
+/* CompareOptions as a StringComparison. */
+static unsigned comparison_of_options(struct expr_value options)
+{
+    enum { IGNORE_CASE = 1, ORDINAL_IGNORE_CASE = 0x10000000, ORDINAL = 0x40000000 };
+
+    if (options.i & ORDINAL_IGNORE_CASE)
+        return 5;
+    return options.i & ORDINAL ? 4 : options.i & IGNORE_CASE ? 3 : 2;
+}
+
+/* Without combining marks, for CompareOptions.IgnoreNonSpace. */
+static struct expr_value without_marks(struct vm *vm, struct expr_value text, struct expr_value options)
+{
+    enum { IGNORE_NON_SPACE = 2 };
+    struct buf b;
+    uint32_t cp;
+
+    if (!(options.i & IGNORE_NON_SPACE) || text.kind != EXPR_STRING || text_is_ascii(text))
+        return text;
+    text = normal_text(vm, text, NORMAL_D);
+    buf_init(&b, vm->arena);
+    for (const char *p = text.s, *end = text.s + text.n; !vm->thrown && p < end;) {
+        p += text_decode(p, end, &cp);
+        if (unicode_category(cp) != UNICODE_MN)
+            text_put_unit(&b, cp);
+    }
+    return vm->thrown ? expr_value_null() : b.failed ? vm_throw_budget(vm, "memory") : text_value(buf_slice(&b));
+}
+
+NATIVE(string_compare_options)
+{
+    return val_int(string_compare(without_marks(vm, a[0], a[3]), without_marks(vm, a[1], a[3]), comparison_of_options(a[3])));
+}
+
+NATIVE(string_compare_parts_options)
+{
+    a[0] = without_marks(vm, a[0], a[6]);
+    a[2] = without_marks(vm, a[2], a[6]);
+    return compare_parts(vm, a, comparison_of_options(a[6]));
+}
+
+NATIVE(string_hash)
+{
+    return val_int((int32_t)value_hash(vm, ignores_case(a[1]) ? string_folded(vm, a[0], text_upper) : a[0]));
 }

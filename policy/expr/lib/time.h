@@ -46,6 +46,8 @@ static inline int64_t date_utc_ticks(struct expr_value v)
 {
     return v.kind == EXPR_OFFSETTIME ? v.i - (int32_t)v.n * TICKS_PER_MINUTE : v.i;
 }
+/* DateTime.Parse in the invariant culture. */
+struct expr_value date_from_text(struct vm *vm, struct expr_value text);
 /* The present time in ticks. */
 int64_t date_now(void);
 /* A DateTimeOffset; exceptions for offsets and dates out of range. */

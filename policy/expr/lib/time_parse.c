@@ -314,6 +314,13 @@ NATIVE(date_parse)
     return out;
 }
 
+struct expr_value date_from_text(struct vm *vm, struct expr_value text)
+{
+    static const struct site parse = { .on = TYPE_OF(DATETIME), .n = 1 };
+
+    return net_date_parse(vm, &parse, &text);
+}
+
 static struct expr_value try_parse(const struct site *site, struct expr_value text, unsigned styles, struct expr_value *out)
 {
     struct found f;
