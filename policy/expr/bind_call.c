@@ -131,10 +131,13 @@ unsigned bind_args(struct binder *b, const struct syn *s, struct arg *out)
 
 /* ---- type inference ---- */
 
+/* Type arguments of one method: Tuple.Create takes most. */
+#define METHOD_TARGS_MAX 7
+
 struct infer {
     struct binder *b;
     const struct type *own;       /* the class instantiation */
-    const struct type *fixed[4];  /* the method's type arguments so far */
+    const struct type *fixed[METHOD_TARGS_MAX];  /* the method's type arguments so far */
     unsigned n;
 };
 
@@ -215,7 +218,7 @@ struct fit {
     struct candidate *k;
     bool expanded;
     unsigned defaults;
-    const struct type *targs[4];
+    const struct type *targs[METHOD_TARGS_MAX];
     uint8_t param_of[ARGS_MAX]; /* which parameter argument i goes to */
     const struct type *want[ARGS_MAX];
 };
@@ -269,7 +272,7 @@ static bool infer_types(struct binder *b, struct fit *f, const struct arg *args,
 
     if (in.n == 0)
         return ntargs == 0;
-    if (in.n > 4 || (ntargs && ntargs != in.n))
+    if (in.n > METHOD_TARGS_MAX || (ntargs && ntargs != in.n))
         return false;
     for (unsigned i = 0; i < ntargs; i++)
         in.fixed[i] = targs[i];

@@ -405,6 +405,8 @@ struct node *bind_unary(struct binder *b, uint32_t pos, uint32_t punct, struct n
     }
     if (punct == P1('-') && (n = user_operator(b, pos, "unary -", x, NULL)))
         return n;
+    if (punct == P1('+') && type_is(x->type, TYPE_TIMESPAN))
+        return x;
     k = type_is_enum(x->type) ? EXPR_I32 : promote(b, x, NULL);
     if (k == EXPR_NULL || (punct == P1('~') && k > EXPR_U64))
         return not_defined(b, pos, punct == P1('~') ? "~" : "-", x, NULL);

@@ -145,10 +145,23 @@ struct dict_object *dict_make(struct vm *vm, const struct type *type, struct exp
     return d;
 }
 
+/* Of a text that is not all ASCII: no such text equals an ASCII one when case is ignored. */
+static uint32_t folded_hash(struct expr_value text)
+{
+    const char *p = text.s, *end = text.s + text.n;
+    uint32_t h = 2166136261u, cp;
+
+    while (p < end) {
+        p += text_decode(p, end, &cp);
+        h = (h ^ text_upper(cp)) * 16777619u;
+    }
+    return h;
+}
+
 static uint32_t key_hash(struct vm *vm, const struct dict_object *d, struct expr_value key)
 {
     if (d->comparer.kind == EXPR_BOOL && key.kind == EXPR_STRING)
-        return (uint32_t)hash_bytes_icase(text_slice(key));
+        return text_is_ascii(key) ? (uint32_t)hash_bytes_icase(text_slice(key)) : folded_hash(key);
     return value_hash(vm, key);
 }
 
@@ -222,6 +235,19 @@ static bool dict_sort_in(struct vm *vm, struct dict_object *d)
     return !vm->thrown && vm_charge(vm, d->n / 16 + 1);
 }
 
+/* A place for a new entry: the one taken out last, as in .NET, where order shows it; else behind all. */
+static struct dict_entry *new_entry(struct vm *vm, struct dict_object *d)
+{
+    struct dict_entry *e;
+
+    if (d->free) {
+        e = &d->entries[d->free - 1];
+        d->free = e->next;
+        return e;
+    }
+    return d->n < d->room || dict_grow(vm, d) ? &d->entries[d->n++] : NULL;
+}
+
 bool dict_put(struct vm *vm, struct dict_object *d, struct expr_value key, struct expr_value value)
 {
     struct dict_entry *e = dict_find(vm, d, key);
@@ -229,20 +255,39 @@ bool dict_put(struct vm *vm, struct dict_object *d, struct expr_value key, struc
 
     if (vm->thrown)
         return false;
-    d->version++;
     if (e) {
         e->value = value;
+        d->version += d->sorted;
         return true;
     }
-    if (d->n == d->room && !dict_grow(vm, d))
+    d->version++;
+    e = new_entry(vm, d);
+    if (!e)
         return false;
-    e = &d->entries[d->n++];
     *e = (struct dict_entry){ .key = key, .value = value, .hash = key_hash(vm, d, key), .live = true };
     bucket = &d->buckets[e->hash & d->mask];
     e->next = *bucket;
-    *bucket = d->n;
+    *bucket = (uint32_t)(e - d->entries) + 1;
     d->live++;
     return d->sorted ? dict_sort_in(vm, d) : true;
+}
+
+/* A walk goes on over what is left, unless keys are sorted. */
+void dict_take_out(struct dict_object *d, struct dict_entry *e)
+{
+    uint32_t *link = &d->buckets[e->hash & d->mask], at = (uint32_t)(e - d->entries) + 1;
+
+    e->live = false;
+    d->live--;
+    if (d->sorted) {
+        d->version++;
+        return;
+    }
+    while (*link != at)
+        link = &d->entries[*link - 1].next;
+    *link = e->next;
+    e->next = d->free;
+    d->free = at;
 }
 
 bool dict_remove(struct vm *vm, struct dict_object *d, struct expr_value key)
@@ -251,9 +296,7 @@ bool dict_remove(struct vm *vm, struct dict_object *d, struct expr_value key)
 
     if (!e)
         return false;
-    e->live = false;
-    d->live--;
-    d->version++;
+    dict_take_out(d, e);
     return true;
 }
 

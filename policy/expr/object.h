@@ -39,6 +39,7 @@ struct dict_object {
     struct dict_entry *entries;
     uint32_t *buckets;
     uint32_t n, room, live, mask;
+    uint32_t free;              /* index + 1 of the entry taken out last, the others linked by next; not of sorted ones */
     uint32_t version;
     struct expr_value comparer; /* null: the default */
     bool sorted;
@@ -70,6 +71,7 @@ struct cell {
 struct exception_object {
     struct object head;
     struct expr_value message, inner, param; /* param: ParamName */
+    struct expr_value actual;                /* ActualValue of an ArgumentOutOfRangeException */
     bool has_message;
     bool budget;
 };

@@ -35,8 +35,9 @@ static struct syn *interp_text(struct comp *c, const struct token *t, const char
     return s;
 }
 
-/* hole := expression [',' constant] [':' format]. S_HOLE: a expression, b alignment, text format */
-static struct syn *interp_hole(struct comp *c, const char *p, const char *end)
+/* hole := expression [',' constant] [':' format]. S_HOLE: a expression, b alignment, text format, in which the string's
+ * escapes stand for what they do elsewhere in it */
+static struct syn *interp_hole(struct comp *c, const struct token *t, const char *p, const char *end)
 {
     struct syn *hole = syn_new(c, S_HOLE, (uint32_t)(p - c->source.p));
     const struct token *saved = c->tok, *sub;
@@ -52,7 +53,7 @@ static struct syn *interp_hole(struct comp *c, const char *p, const char *end)
     if (q + 1 == end)
         comp_fail(c, (uint32_t)(q - c->source.p), "the format behind ':' is empty");
     if (q < end)
-        hole->text = slice_of(q + 1, (size_t)(end - q - 1));
+        hole->text = text_slice(interp_text(c, t, q + 1, end)->value);
     sub = lex(c, (uint32_t)(p - c->source.p), (uint32_t)(q - c->source.p));
     if (!sub)
         return hole;
@@ -97,7 +98,7 @@ struct syn *parse_interp(struct comp *c)
             if (depth == 0)
                 break;
         }
-        list_add(c, &l, interp_hole(c, p, close));
+        list_add(c, &l, interp_hole(c, t, p, close));
         p = close + braces;
         start = p;
     }

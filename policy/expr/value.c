@@ -340,7 +340,7 @@ int value_compare(struct vm *vm, struct expr_value a, struct expr_value b)
     case EXPR_U8:
     case EXPR_I8:
     case EXPR_U16:
-    case EXPR_I16: return a.i == b.i ? 0 : a.i < b.i ? -1 : 1;
+    case EXPR_I16: return (int)(a.i - b.i);
     case EXPR_GUID: {
         int c = guid_compare(a, b);
 

@@ -170,6 +170,8 @@ struct dict_object *dict_make(struct vm *vm, const struct type *type, struct exp
 struct dict_entry *dict_find(struct vm *vm, struct dict_object *d, struct expr_value key);
 /* Set, adding when missing; false: exception. */
 bool dict_put(struct vm *vm, struct dict_object *d, struct expr_value key, struct expr_value value);
+/* Remove an entry that was found. */
+void dict_take_out(struct dict_object *d, struct dict_entry *e);
 bool dict_remove(struct vm *vm, struct dict_object *d, struct expr_value key);
 struct expr_value tuple_make(struct vm *vm, const struct type *type, uint32_t n, const struct expr_value *fields);
 static inline struct expr_value tuple_make2(struct vm *vm, const struct type *type, struct expr_value x, struct expr_value y)

@@ -1,9 +1,11 @@
 /* StringBuilder, StringWriter and StringReader. */
 #include "policy/expr/lib/string_int.h"
 
-/* The text so far; of a reader the whole text and how far it was read, in units. */
+/* The text so far; of a reader the whole text and how far it was read, in units. A writer writes to a builder under it. */
 struct builder_object {
     struct object head;
+    struct builder_object *under;
+    struct expr_value new_line; /* null: "\n" */
     struct buf text;
     bool ascii;
     bool closed;
@@ -26,7 +28,15 @@ static struct builder_object *make(struct vm *vm, const struct type *t, struct e
     return o;
 }
 
-#define BUILDER(v) OBJECT(v, builder_object)
+/* What holds the text. */
+static struct builder_object *builder_of(struct expr_value v)
+{
+    struct builder_object *o = OBJECT(v, builder_object);
+
+    return o->under ? o->under : o;
+}
+
+#define BUILDER(v) builder_of(v)
 
 static struct expr_value text_of(struct expr_value v)
 {
@@ -41,7 +51,7 @@ static struct expr_value append(struct vm *vm, struct expr_value self, struct ex
 
     if (text.kind == EXPR_NULL || vm->thrown)
         return self;
-    if (o->closed)
+    if (OBJECT(self, builder_object)->closed)
         return vm_throw(vm, TYPE_OBJECTDISPOSEDEXCEPTION, "Cannot write to a closed TextWriter.");
     o->ascii &= text_is_ascii(text);
     text_put(&o->text, text_slice(text));
@@ -95,7 +105,6 @@ NATIVE(builder_to_string_part)
 
 NATIVE(builder_length)
 {
-    NEED_THIS;
     return val_int((int32_t)text_length(text_of(a[0])));
 }
 
@@ -110,7 +119,6 @@ NATIVE(builder_set_length)
 {
     int64_t n;
 
-    NEED_THIS;
     n = text_length(text_of(a[0]));
     if (a[1].i < 0)
         return vm_throw_range(vm, "value");
@@ -123,7 +131,6 @@ NATIVE(builder_set_length)
 
 NATIVE(builder_item)
 {
-    NEED_THIS;
     if (a[1].i < 0 || a[1].i >= text_length(text_of(a[0])))
         return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
     return val_char(text_unit(text_of(a[0]), (uint32_t)a[1].i));
@@ -142,7 +149,6 @@ static struct expr_value splice(struct vm *vm, struct expr_value self, int64_t a
 
 NATIVE(builder_set_item)
 {
-    NEED_THIS;
     if (a[1].i < 0 || a[1].i >= text_length(text_of(a[0])))
         return vm_throw_index(vm);
     splice(vm, a[0], a[1].i, 1, string_needle(vm, a[2]));
@@ -151,19 +157,16 @@ NATIVE(builder_set_item)
 
 NATIVE(builder_append)
 {
-    NEED_THIS;
     return append(vm, a[0], value_to_string(vm, a[1]));
 }
 
 NATIVE(builder_append_chars)
 {
-    NEED_THIS;
     return a[1].kind == EXPR_NULL ? a[0] : append(vm, a[0], net_string_new_chars(vm, site, a + 1));
 }
 
 NATIVE(builder_append_repeat)
 {
-    NEED_THIS;
     if (a[2].i < 0)
         return string_negative(vm, "repeatCount", a[2].i);
     return append(vm, a[0], net_string_new_repeat(vm, site, a + 1));
@@ -172,7 +175,6 @@ NATIVE(builder_append_repeat)
 /* (text, start, count) */
 NATIVE(builder_append_part)
 {
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return a[2].i == 0 && a[3].i == 0 ? a[0] : vm_throw_arg_null(vm, "value");
     if (type_of_value(a[1])->id == TYPE_STRINGBUILDER)
@@ -185,35 +187,37 @@ NATIVE(builder_append_part)
     return append(vm, a[0], text_sub(vm->arena, a[1], (uint32_t)a[2].i, (uint32_t)a[3].i));
 }
 
+static struct expr_value end_line(struct vm *vm, struct expr_value self)
+{
+    struct expr_value new_line = OBJECT(self, builder_object)->new_line;
+
+    return append(vm, self, new_line.kind == EXPR_NULL ? TEXT("\n") : new_line);
+}
+
 NATIVE(builder_append_line)
 {
-    NEED_THIS;
     if (site->n > 1)
         append(vm, a[0], value_to_string(vm, a[1]));
-    return append(vm, a[0], TEXT("\n"));
+    return end_line(vm, a[0]);
 }
 
 NATIVE(builder_append_format)
 {
-    NEED_THIS;
     return append(vm, a[0], net_string_format(vm, site, a + 1));
 }
 
 NATIVE(builder_append_format_provider)
 {
-    NEED_THIS;
     return append(vm, a[0], net_string_format(vm, site, a + 2));
 }
 
 NATIVE(builder_append_join)
 {
-    NEED_THIS;
     return append(vm, a[0], net_string_join(vm, site, a + 1));
 }
 
 NATIVE(builder_insert)
 {
-    NEED_THIS;
     if (a[1].i < 0 || a[1].i > text_length(text_of(a[0])))
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter 'index')");
     if (a[2].kind == EXPR_NULL)
@@ -222,9 +226,35 @@ NATIVE(builder_insert)
                                                                                                           : value_to_string(vm, a[2]));
 }
 
+/* (index, text, count) */
+NATIVE(builder_insert_times)
+{
+    if (a[3].i < 0)
+        return string_negative(vm, "count", a[3].i);
+    for (int64_t i = 0; i < a[3].i && !vm->thrown && vm_charge(vm, 1); i++)
+        net_builder_insert(vm, site, a);
+    return a[0];
+}
+
+/* (index, chars, start, count) */
+NATIVE(builder_insert_part)
+{
+    struct expr_value part[3] = { a[2], a[3], a[4] }, args[3] = { a[0], a[1] };
+
+    if (a[2].kind == EXPR_NULL)
+        return a[3].i == 0 && a[4].i == 0 ? a[0] : vm_throw_arg_null(vm, "value");
+    args[2] = net_string_new_chars_part(vm, site, part);
+    return vm->thrown ? expr_value_null() : net_builder_insert(vm, site, args);
+}
+
+NATIVE(builder_copy_to)
+{
+    a[0] = text_of(a[0]);
+    return net_string_copy_to(vm, site, a);
+}
+
 NATIVE(builder_remove)
 {
-    NEED_THIS;
     if (a[2].i < 0)
         return string_negative(vm, "length", a[2].i);
     if (a[1].i < 0)
@@ -240,7 +270,6 @@ NATIVE(builder_replace)
     struct expr_value args[3] = { expr_value_null(), a[1], a[2] };
     struct site plain = *site;
 
-    NEED_THIS;
     NEED(1, "oldValue");
     plain.n = 3;
     args[0] = net_builder_to_string(vm, site, a);
@@ -257,7 +286,6 @@ NATIVE(builder_replace)
 
 NATIVE(builder_clear)
 {
-    NEED_THIS;
     return become(vm, a[0], TEXT(""));
 }
 
@@ -265,7 +293,6 @@ NATIVE(builder_equals)
 {
     struct expr_value other = a[1];
 
-    NEED_THIS;
     return val_bool(other.kind == EXPR_OBJECT && slice_eq(text_slice(text_of(a[0])), text_slice(text_of(other))));
 }
 
@@ -281,9 +308,27 @@ NATIVE(writer_builder)
 {
     struct builder_object *o;
 
-    NEED_THIS;
-    o = make(vm, TYPE_OF(STRINGBUILDER), text_of(a[0]));
+    o = BUILDER(a[0]);
+    return object_value(o);
+}
+
+NATIVE(writer_new_on)
+{
+    struct builder_object *o;
+
+    NEED(0, "sb");
+    o = make(vm, site->ret, expr_value_null());
+    if (o)
+        o->under = OBJECT(a[0], builder_object);
     return o ? object_value(o) : expr_value_null();
+}
+
+NATIVE(writer_new)
+{
+    struct builder_object *under = make(vm, TYPE_OF(STRINGBUILDER), expr_value_null());
+    struct expr_value on = under ? object_value(under) : expr_value_null();
+
+    return under ? net_writer_new_on(vm, site, &on) : expr_value_null();
 }
 
 /* The writers return nothing. */
@@ -314,19 +359,46 @@ NATIVE(writer_write_line)
 NATIVE(writer_write_line_format)
 {
     net_builder_append_format(vm, site, a);
-    append(vm, a[0], TEXT("\n"));
+    end_line(vm, a[0]);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_part)
+{
+    net_builder_append_part(vm, site, a);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_line_part)
+{
+    net_builder_append_part(vm, site, a);
+    end_line(vm, a[0]);
+    return expr_value_null();
+}
+
+NATIVE(writer_write_line_chars)
+{
+    net_builder_append_chars(vm, site, a);
+    end_line(vm, a[0]);
     return expr_value_null();
 }
 
 NATIVE(writer_new_line)
 {
-    return TEXT("\n");
+    struct expr_value new_line = OBJECT(a[0], builder_object)->new_line;
+
+    return new_line.kind == EXPR_NULL ? TEXT("\n") : new_line;
+}
+
+NATIVE(writer_set_new_line)
+{
+    OBJECT(a[0], builder_object)->new_line = a[1];
+    return expr_value_null();
 }
 
 NATIVE(writer_close)
 {
-    NEED_THIS;
-    BUILDER(a[0])->closed = true;
+    OBJECT(a[0], builder_object)->closed = true;
     return expr_value_null();
 }
 

@@ -1,8 +1,7 @@
 /* List, arrays, Dictionary, HashSet, KeyValuePair. */
 #include "policy/expr/format.h"
 #include "policy/expr/lib/lib.h"
-
-#define NEED_THIS if (a[0].kind == EXPR_NULL) return vm_throw_null(vm)
+#include "policy/expr/lib/string_int.h"
 
 static bool is_list(struct expr_value v)
 {
@@ -32,7 +31,6 @@ NATIVE(collection_count)
     struct expr_value x;
     int n = 0;
 
-    NEED_THIS;
     if (is_list(a[0]))
         return val_int((int32_t)OBJECT(a[0], list_object)->n);
     if (is_dict(a[0]))
@@ -51,24 +49,31 @@ NATIVE(array_long_length)
     return val_long(net_collection_count(vm, site, a).i);
 }
 
+/* Is item a pair of the dictionary (seen as a collection of pairs), not a member of a set? */
+static bool is_pair(struct expr_value dict, struct expr_value item)
+{
+    return type_of_value(dict)->n == 2 && object_if(item, TYPE_KEYVALUEPAIR);
+}
+
 NATIVE(collection_contains)
 {
-    NEED_THIS;
-    if (is_dict(a[0]))
-        return val_bool(dict_find(vm, OBJECT(a[0], dict_object), a[1]) != NULL);
+    if (is_dict(a[0])) {
+        struct dict_entry *e = dict_find(vm, OBJECT(a[0], dict_object), is_pair(a[0], a[1]) ? OBJECT(a[1], tuple_object)->f[0] : a[1]);
+
+        return val_bool(e && (!is_pair(a[0], a[1]) || value_equals(vm, e->value, OBJECT(a[1], tuple_object)->f[1])));
+    }
     return net_linq_contains(vm, site, a);
 }
 
 NATIVE(collection_clear)
 {
-    NEED_THIS;
     if (type_of_value(a[0])->id == TYPE_ARRAY || type_of_value(a[0])->id == TYPE_READONLYCOLLECTION)
         return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection is read-only.");
     if (is_dict(a[0])) {
         struct dict_object *d = OBJECT(a[0], dict_object);
 
-        d->n = d->live = d->room = 0;
-        d->version++;
+        d->n = d->live = d->room = d->free = 0;
+        d->version += d->sorted;
     } else if (is_list(a[0])) {
         OBJECT(a[0], list_object)->n = 0;
         OBJECT(a[0], list_object)->version++;
@@ -78,7 +83,11 @@ NATIVE(collection_clear)
 
 NATIVE(list_new)
 {
-    struct list_object *l = list_make(vm, site->ret, 0);
+    struct list_object *l;
+
+    if (site->n && a[0].i < 0)
+        return string_negative(vm, "capacity", a[0].i);
+    l = list_make(vm, site->ret, 0);
 
     return l ? object_value(l) : expr_value_null();
 }
@@ -108,7 +117,11 @@ NATIVE(list_new_from)
 
 NATIVE(list_add_item)
 {
-    NEED_THIS;
+    if (is_dict(a[0]) && is_pair(a[0], a[1])) {
+        struct expr_value args[3] = { a[0], OBJECT(a[1], tuple_object)->f[0], OBJECT(a[1], tuple_object)->f[1] };
+
+        return net_dict_add(vm, site, args);
+    }
     if (is_dict(a[0]))
         dict_put(vm, OBJECT(a[0], dict_object), a[1], expr_value_null());
     else if (type_of_value(a[0])->id == TYPE_LIST)
@@ -120,7 +133,6 @@ NATIVE(list_add_item)
 
 NATIVE(list_add_range)
 {
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "collection");
     append_all(vm, OBJECT(a[0], list_object), a[1]);
@@ -144,7 +156,8 @@ NATIVE(list_remove)
 {
     struct list_object *l;
 
-    NEED_THIS;
+    if (is_dict(a[0]) && is_pair(a[0], a[1]))
+        return val_bool(net_collection_contains(vm, site, a).i && dict_remove(vm, OBJECT(a[0], dict_object), OBJECT(a[1], tuple_object)->f[0]));
     if (is_dict(a[0]))
         return val_bool(dict_remove(vm, OBJECT(a[0], dict_object), a[1]));
     if (type_of_value(a[0])->id != TYPE_LIST)
@@ -165,7 +178,6 @@ NATIVE(list_for_each)
     struct iter it;
     struct expr_value x, unused;
 
-    NEED_THIS;
     if (!iter_open(vm, a[0], &it))
         return expr_value_null();
     while (iter_next(vm, &it, &x) > 0)
@@ -176,7 +188,6 @@ NATIVE(list_for_each)
 
 NATIVE(list_reverse)
 {
-    NEED_THIS;
     if (is_list(a[0])) {
         struct list_object *l = OBJECT(a[0], list_object);
 
@@ -231,7 +242,6 @@ NATIVE(dict_item)
     struct dict_entry *e;
     struct slice key;
 
-    NEED_THIS;
     if (!d)
         return forward(vm, site, a, M_ITEM, "", 1);
     if (a[1].kind == EXPR_NULL)
@@ -246,7 +256,6 @@ NATIVE(dict_set_item)
 {
     struct dict_object *d = dict_of(a[0]);
 
-    NEED_THIS;
     if (!d)
         return forward(vm, site, a, M_SETITEM, "", 2);
     if (a[1].kind == EXPR_NULL)
@@ -259,7 +268,6 @@ NATIVE(dict_contains_key)
 {
     struct dict_object *d = dict_of(a[0]);
 
-    NEED_THIS;
     if (!d)
         return forward(vm, site, a, M_METHOD, "ContainsKey", 1);
     if (a[1].kind == EXPR_NULL)
@@ -272,7 +280,6 @@ NATIVE(dict_try_get)
     struct dict_object *d = dict_of(a[0]);
     struct dict_entry *e;
 
-    NEED_THIS;
     if (!d)
         return forward(vm, site, a, M_METHOD, "TryGetValue", 2);
     if (a[1].kind == EXPR_NULL)
@@ -287,7 +294,6 @@ NATIVE(dict_add)
     struct dict_object *d = dict_of(a[0]);
     struct slice key;
 
-    NEED_THIS;
     if (!d)
         return forward(vm, site, a, M_METHOD, "Add", 2);
     if (a[1].kind == EXPR_NULL)
@@ -304,7 +310,6 @@ NATIVE(dict_remove_key)
 {
     struct dict_object *d = dict_of(a[0]);
 
-    NEED_THIS;
     return d ? val_bool(dict_remove(vm, d, a[1])) : forward(vm, site, a, M_METHOD, "Remove", 1);
 }
 
@@ -324,19 +329,24 @@ static struct expr_value dict_column(struct vm *vm, struct expr_value from, unsi
 
 NATIVE(dict_keys)
 {
-    NEED_THIS;
     return dict_column(vm, a[0], 0, site->on->args[0]);
 }
 
 NATIVE(dict_values)
 {
-    NEED_THIS;
     return dict_column(vm, a[0], 1, site->on->args[1]);
 }
 
 NATIVE(kvp_new)
 {
     return tuple_make(vm, site->ret, 2, a);
+}
+
+NATIVE(kvp_deconstruct)
+{
+    a[1] = OBJECT(a[0], tuple_object)->f[0];
+    a[2] = OBJECT(a[0], tuple_object)->f[1];
+    return expr_value_null();
 }
 
 NATIVE(kvp_key)
@@ -355,7 +365,6 @@ NATIVE(set_add)
 {
     struct dict_object *d;
 
-    NEED_THIS;
     d = OBJECT(a[0], dict_object);
     if (dict_find(vm, d, a[1]))
         return val_bool(false);

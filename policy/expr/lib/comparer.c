@@ -41,6 +41,11 @@ NATIVE(comparer_ordinal_icase)
     return standard(5);
 }
 
+NATIVE(comparer_of_culture)
+{
+    return a[0].kind == EXPR_NULL ? vm_throw_arg_null(vm, "culture") : standard(a[1].i ? 3 : 2);
+}
+
 NATIVE(comparer_from)
 {
     return a[0].i < 0 || a[0].i > 5 ? vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "The string comparison type passed in is currently not supported. (Parameter 'comparisonType')")
@@ -106,19 +111,16 @@ struct expr_value comparer_of_dict(struct expr_value comparer)
 
 NATIVE(comparer_call_compare)
 {
-    NEED_THIS;
     return val_int(comparer_compare(vm, a[0], a[1], a[2]));
 }
 
 NATIVE(comparer_call_equals)
 {
-    NEED_THIS;
     return val_bool(comparer_equals(vm, a[0], a[1], a[2]));
 }
 
 NATIVE(comparer_call_hash)
 {
-    NEED_THIS;
     NEED(1, "obj");
     if (comparer_of_dict(a[0]).kind == EXPR_BOOL)
         a[1] = string_folded(vm, a[1], text_upper);

@@ -114,7 +114,48 @@ NATIVE(type_not_equals)
     return val_bool(!net_type_equals(vm, site, a).i);
 }
 
+#define TYPE_TEST(name, test) \
+    NATIVE(type_get_is_##name) \
+    { \
+        const struct type *t = type_of_type(a[0]); \
+        return val_bool(test); \
+    }
+
+TYPE_TEST(array, t->id == TYPE_ARRAY)
+TYPE_TEST(enum, type_is_enum(t))
+TYPE_TEST(value, type_is_value(t))
+TYPE_TEST(generic, t->n && t->id != TYPE_ARRAY)
+TYPE_TEST(interface, type_flags(t) & TF_INTERFACE)
+TYPE_TEST(class, !type_is_value(t) && !(type_flags(t) & TF_INTERFACE))
+
+NATIVE(type_is_instance)
+{
+    return val_bool(a[1].kind != EXPR_NULL && type_holds(vm->arena, type_of_type(a[0]), a[1]));
+}
+
+NATIVE(type_is_assignable)
+{
+    return val_bool(a[1].kind != EXPR_NULL && type_converts(vm->arena, type_of_type(a[1]), type_of_type(a[0])));
+}
+
 /* ---- Nullable ---- */
+
+NATIVE(nullable_new)
+{
+    return a[0];
+}
+
+NATIVE(nullable_compare)
+{
+    return val_int(value_compare(vm, a[0], a[1]));
+}
+
+NATIVE(nullable_underlying)
+{
+    if (a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "nullableType");
+    return type_is_nullable(type_of_type(a[0])) ? type_value(vm, type_of_type(a[0])->args[0]) : expr_value_null();
+}
 
 NATIVE(nullable_has_value)
 {
@@ -143,7 +184,7 @@ NATIVE(nullable_to_string)
 
 NATIVE(nullable_hash_code)
 {
-    return val_int(a[0].kind == EXPR_NULL ? 0 : (int32_t)value_hash(vm, a[0]));
+    return a[0].kind == EXPR_NULL ? val_int(0) : net_object_hash_code(vm, site, a);
 }
 
 NATIVE(nullable_bool_and)
@@ -215,14 +256,38 @@ static struct expr_value parse_enum(struct vm *vm, unsigned id, struct expr_valu
 
     if (text.kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "value");
+    if (slice_trim(text_slice(text)).n == 0)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Must specify valid information for parsing in the string. (Parameter 'value')");
     if (!read_enum(id, text, ignore_case, &i))
         return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Requested value '%.*s' was not found.", (int)text.n, text.s);
     return val_enum(id, i);
 }
 
+/* The enum type a call is about: its type argument, or a Type as first argument; 0 with an exception. */
+static unsigned enum_of(struct vm *vm, const struct site *site, const struct expr_value *a)
+{
+    const struct type *t = site->ntargs ? site->targs[0] : NULL;
+
+    if (!t && a[0].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "enumType"), 0;
+    if (!t)
+        t = type_of_type(a[0]);
+    if (!type_is_enum(t))
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Type provided must be an Enum. (Parameter 'enumType')"), 0;
+    return t->id;
+}
+
+/* The value argument of such a call. */
+static struct expr_value enum_argument(const struct site *site, const struct expr_value *a)
+{
+    return a[site->ntargs ? 0 : 1];
+}
+
 NATIVE(enum_parse)
 {
-    return a[0].kind == EXPR_NULL ? vm_throw_arg_null(vm, "enumType") : parse_enum(vm, type_of_type(a[0])->id, a[1], a[2].i);
+    unsigned id = enum_of(vm, site, a);
+
+    return id ? parse_enum(vm, id, a[1], a[2].i) : expr_value_null();
 }
 
 NATIVE(enum_parse_generic)
@@ -249,22 +314,80 @@ NATIVE(enum_try_parse_case)
     return try_enum(site, a[0], a[1].i, &a[2]);
 }
 
+NATIVE(enum_try_parse_type)
+{
+    unsigned id = enum_of(vm, site, a), last = site->n - 1u;
+    int64_t i = 0;
+    bool ok = id && a[1].kind == EXPR_STRING && read_enum(id, a[1], last > 2 && a[2].i, &i);
+
+    a[last] = ok ? val_enum(id, i) : expr_value_null();
+    return val_bool(ok);
+}
+
+NATIVE(enum_format)
+{
+    unsigned id = enum_of(vm, site, a);
+
+    if (!id)
+        return expr_value_null();
+    if (a[1].kind == EXPR_NULL || a[2].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, a[1].kind == EXPR_NULL ? "value" : "format");
+    return format_value(vm, val_enum(id, a[1].i), text_slice(a[2]));
+}
+
+NATIVE(enum_to_object)
+{
+    unsigned id = enum_of(vm, site, a);
+
+    if (!id)
+        return expr_value_null();
+    if (a[1].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "value");
+    if (a[1].kind != EXPR_ENUM && (a[1].kind < EXPR_I8 || a[1].kind > EXPR_U64))
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "The value passed in must be an enum base or an underlying type for an enum, such as an Int32. (Parameter 'value')");
+    return val_enum(id, a[1].i);
+}
+
+NATIVE(enum_underlying)
+{
+    return enum_of(vm, site, a) ? type_value(vm, TYPE_OF(INT)) : expr_value_null();
+}
+
+/* In order of value, as .NET has them: member i of n. */
+static const struct member *enum_member(unsigned id, unsigned i)
+{
+    const struct member *m = NULL;
+
+    for (unsigned k = type_defs[id].first; k < type_defs[id].last; k++) {
+        unsigned before = 0;
+
+        for (unsigned j = type_defs[id].first; j < type_defs[id].last; j++)
+            before += (uint64_t)type_members[j].number < (uint64_t)type_members[k].number || (type_members[j].number == type_members[k].number && j < k);
+        if (before == i)
+            m = &type_members[k];
+    }
+    return m;
+}
+
 NATIVE(enum_get_names)
 {
-    unsigned id = type_of_type(a[0])->id;
-    struct list_object *l = list_make(vm, &type_strings, 8);
+    unsigned id = enum_of(vm, site, a);
+    struct list_object *l = id ? list_make(vm, &type_strings, 8) : NULL;
 
-    for (unsigned i = type_defs[id].first; l && i < type_defs[id].last; i++)
-        if (!list_append(vm, l, text_value(slice_from(type_members[i].name))))
+    for (unsigned i = 0; l && type_defs[id].first + i < type_defs[id].last; i++)
+        if (!list_append(vm, l, text_value(slice_from(enum_member(id, i)->name))))
             return expr_value_null();
     return l ? object_value(l) : expr_value_null();
 }
 
 NATIVE(enum_get_name)
 {
-    struct expr_value v = val_enum(type_of_type(a[0])->id, a[1].i);
+    unsigned id = enum_of(vm, site, a);
+    struct expr_value v = enum_argument(site, a);
 
-    for (unsigned i = type_defs[v.aux].first; i < type_defs[v.aux].last; i++)
+    if (id && v.kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "value");
+    for (unsigned i = type_defs[id].first; id && i < type_defs[id].last; i++)
         if (type_members[i].number == v.i)
             return text_value(slice_from(type_members[i].name));
     return expr_value_null();
@@ -272,23 +395,23 @@ NATIVE(enum_get_name)
 
 NATIVE(enum_get_values)
 {
-    const struct type *t = type_of_type(a[0]);
-    struct list_object *l = list_make(vm, type_make1(vm->arena, TYPE_ARRAY, t), 8);
+    unsigned id = enum_of(vm, site, a);
+    struct list_object *l = id ? list_make(vm, type_make1(vm->arena, TYPE_ARRAY, &type_simple[id]), 8) : NULL;
 
-    for (unsigned i = type_defs[t->id].first; l && i < type_defs[t->id].last; i++)
-        if (!list_append(vm, l, val_enum(t->id, type_members[i].number)))
+    for (unsigned i = 0; l && type_defs[id].first + i < type_defs[id].last; i++)
+        if (!list_append(vm, l, val_enum(id, enum_member(id, i)->number)))
             return expr_value_null();
     return l ? object_value(l) : expr_value_null();
 }
 
 NATIVE(enum_is_defined)
 {
+    unsigned id = enum_of(vm, site, a);
     int64_t i;
-    unsigned id = type_of_type(a[0])->id;
 
-    if (a[1].kind == EXPR_STRING)
-        return val_bool(find_name(id, text_slice(a[1]), false, &i));
-    return val_bool(net_enum_get_name(vm, site, a).kind == EXPR_STRING);
+    if (id && enum_argument(site, a).kind == EXPR_STRING)
+        return val_bool(find_name(id, text_slice(enum_argument(site, a)), false, &i));
+    return id ? val_bool(net_enum_get_name(vm, site, a).kind == EXPR_STRING) : expr_value_null();
 }
 
 /* ---- Tuple ---- */
@@ -320,4 +443,14 @@ NATIVE(culture_get)
 NATIVE(culture_name)
 {
     return TEXT("");
+}
+
+NATIVE(culture_display_name)
+{
+    return TEXT("Invariant Language (Invariant Country)");
+}
+
+NATIVE(culture_language)
+{
+    return TEXT("iv");
 }

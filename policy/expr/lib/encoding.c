@@ -344,6 +344,23 @@ NATIVE(bits_of_double)
     return out;
 }
 
+NATIVE(bits_of_single)
+{
+    int32_t bits;
+
+    memcpy(&bits, &a[0].f, sizeof bits);
+    return val_int(bits);
+}
+
+NATIVE(bits_as_single)
+{
+    struct expr_value out = { .kind = EXPR_F32 };
+    int32_t bits = (int32_t)a[0].i;
+
+    memcpy(&out.f, &bits, sizeof bits);
+    return out;
+}
+
 NATIVE(bits_as_double)
 {
     struct expr_value out = val_double(0);

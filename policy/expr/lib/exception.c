@@ -64,6 +64,9 @@ static struct expr_value with_param(struct vm *vm, const struct site *site, stru
 {
     struct expr_value e;
 
+    if (message.kind == EXPR_NULL)
+        message = text_value(slice_from(standard_message(site->ret->id)));
+
     if (param.kind == EXPR_STRING)
         message = str_printf(vm, "%.*s (Parameter '%.*s')", (int)message.n, message.s, (int)param.n, param.s);
     e = make(vm, site->ret, &message, expr_value_null());
@@ -74,7 +77,41 @@ static struct expr_value with_param(struct vm *vm, const struct site *site, stru
 
 NATIVE(exception_new_param)
 {
-    return with_param(vm, site, a[0], a[1]);
+    struct expr_value e = with_param(vm, site, a[0], a[1]);
+
+    if (e.p && site->n > 2)
+        OBJECT(e, exception_object)->inner = a[2];
+    return e;
+}
+
+NATIVE(exception_new_actual)
+{
+    struct expr_value e = with_param(vm, site, a[2], a[0]);
+    struct exception_object *o = e.p ? OBJECT(e, exception_object) : NULL;
+
+    if (!o || a[1].kind == EXPR_NULL)
+        return e;
+    o->actual = a[1];
+    o->message = str_printf(vm, "%.*s\nActual value was %.*s.", SLICE_ARG(text_slice(o->message)), SLICE_ARG(value_text(vm, a[1])));
+    return e;
+}
+
+NATIVE(exception_actual)
+{
+    return OBJECT(a[0], exception_object)->actual;
+}
+
+NATIVE(exception_if_null)
+{
+    struct expr_value e;
+    static const struct site null = { .ret = TYPE_OF(ARGUMENTNULLEXCEPTION) };
+
+    if (a[0].kind != EXPR_NULL)
+        return a[0];
+    e = with_param(vm, &null, expr_value_null(), a[1]);
+    if (e.p)
+        vm_raise(vm, e);
+    return expr_value_null();
 }
 
 NATIVE(exception_new_param_only)

@@ -174,6 +174,23 @@ NATIVE(guid_new_bytes)
     return guid_value(vm, bytes->p);
 }
 
+/* (a, b, c, eight bytes or an array of them): the numbers are little-endian. */
+NATIVE(guid_new_parts)
+{
+    uint8_t b[16];
+    const struct bytes_object *rest = site->n == 4 && a[3].kind == EXPR_OBJECT ? OBJECT(a[3], bytes_object) : NULL;
+
+    if (site->n == 4 && !rest)
+        return vm_throw_arg_null(vm, "d");
+    if (rest && rest->n != 8)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Byte array for Guid must be exactly 8 bytes long. (Parameter 'd')");
+    for (unsigned i = 0; i < 8; i++)
+        b[i] = (uint8_t)(i < 4 ? a[0].u >> 8 * i : i < 6 ? a[1].u >> 8 * (i - 4) : a[2].u >> 8 * (i - 6));
+    for (unsigned i = 0; i < 8; i++)
+        b[8 + i] = rest ? rest->p[i] : (uint8_t)a[3 + i].i;
+    return guid_value(vm, b);
+}
+
 NATIVE(guid_to_bytes)
 {
     return bytes_make(vm, a[0].p, 16);
@@ -351,4 +368,20 @@ NATIVE(stopwatch_elapsed_ms)
 NATIVE(stopwatch_elapsed_ticks)
 {
     return val_long((int64_t)elapsed(OBJECT(a[0], stopwatch_object)));
+}
+
+/* Ticks of a nanosecond, as on Linux. */
+NATIVE(stopwatch_frequency)
+{
+    return val_long(1000000000);
+}
+
+NATIVE(stopwatch_high_resolution)
+{
+    return val_bool(true);
+}
+
+NATIVE(stopwatch_timestamp)
+{
+    return val_long((int64_t)clock_mono_ns());
 }

@@ -7,6 +7,14 @@ static struct expr_value predicate_of(const struct site *site, struct expr_value
     return site->n > 1 ? a[1] : expr_value_null();
 }
 
+/* A predicate that is there must not be null. False: exception. */
+static bool predicate_is_fine(struct vm *vm, const struct site *site, const struct expr_value *a)
+{
+    if (site->n > 1 && a[1].kind == EXPR_NULL)
+        vm_throw_arg_null(vm, type_is(site->on, TYPE_ENUMERABLE) ? "predicate" : "match");
+    return !vm->thrown;
+}
+
 /* 1: x passes (no predicate: always), 0: not, -1: exception. */
 static int passes(struct vm *vm, struct expr_value predicate, struct expr_value x)
 {
@@ -47,6 +55,8 @@ static struct expr_value pick(struct vm *vm, const struct site *site, struct exp
     int got;
 
     NEED_SOURCE;
+    if (!predicate_is_fine(vm, site, a))
+        return expr_value_null();
     got = find(vm, a[0], predicate, last, &x);
     if (got > 0)
         return x;
@@ -104,6 +114,8 @@ NATIVE(linq_any)
     struct expr_value x;
 
     NEED_SOURCE;
+    if (!predicate_is_fine(vm, site, a))
+        return expr_value_null();
     return val_bool(find(vm, a[0], predicate_of(site, a), false, &x) > 0);
 }
 
@@ -113,7 +125,7 @@ NATIVE(linq_all)
     struct expr_value x;
 
     NEED_SOURCE;
-    if (!iter_open(vm, a[0], &it))
+    if (!predicate_is_fine(vm, site, a) || !iter_open(vm, a[0], &it))
         return expr_value_null();
     while (iter_next(vm, &it, &x) > 0) {
         int p = passes(vm, a[1], x);
@@ -131,7 +143,7 @@ NATIVE(linq_count)
     int n = 0, p;
 
     NEED_SOURCE;
-    if (!iter_open(vm, a[0], &it))
+    if (!predicate_is_fine(vm, site, a) || !iter_open(vm, a[0], &it))
         return expr_value_null();
     while (iter_next(vm, &it, &x) > 0) {
         p = passes(vm, predicate, x);
@@ -229,12 +241,15 @@ static struct expr_value single(struct vm *vm, const struct site *site, struct e
 
 NATIVE(linq_single)
 {
-    return single(vm, site, a[0], predicate_of(site, a), false, expr_value_null());
+    NEED_SOURCE;
+    return predicate_is_fine(vm, site, a) ? single(vm, site, a[0], predicate_of(site, a), false, expr_value_null()) : expr_value_null();
 }
 
 NATIVE(linq_single_or_default)
 {
-    return single(vm, site, a[0], predicate_of(site, a), true, value_default(vm->arena, site->ret));
+    NEED_SOURCE;
+    return predicate_is_fine(vm, site, a) ? single(vm, site, a[0], predicate_of(site, a), true, value_default(vm->arena, site->ret))
+                                          : expr_value_null();
 }
 
 NATIVE(linq_single_or)

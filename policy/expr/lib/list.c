@@ -64,7 +64,6 @@ static bool open_gap(struct vm *vm, struct list_object *l, int64_t at, uint32_t 
 
 NATIVE(list_insert)
 {
-    NEED_THIS;
     if (OBJECT(a[0], object)->type->id != TYPE_LIST)
         return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection was of a fixed size.");
     if (a[1].i < 0 || a[1].i > list_of(a[0])->n)
@@ -78,7 +77,6 @@ NATIVE(list_insert_range)
 {
     struct list_object *l;
 
-    NEED_THIS;
     NEED(2, "collection");
     if (a[1].i < 0 || a[1].i > list_of(a[0])->n)
         return bad_insert(vm);
@@ -97,7 +95,6 @@ static void cut(struct list_object *l, int64_t at, int64_t n)
 
 NATIVE(list_remove_at)
 {
-    NEED_THIS;
     if (OBJECT(a[0], object)->type->id != TYPE_LIST)
         return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection was of a fixed size.");
     if (a[1].i < 0 || a[1].i >= list_of(a[0])->n)
@@ -120,7 +117,6 @@ static bool part_fits(struct vm *vm, struct expr_value *a)
 
 NATIVE(list_remove_range)
 {
-    NEED_THIS;
     if (part_fits(vm, a))
         cut(list_of(a[0]), a[1].i, a[2].i);
     return expr_value_null();
@@ -130,7 +126,6 @@ NATIVE(list_get_range)
 {
     struct list_object *l;
 
-    NEED_THIS;
     if (!part_fits(vm, a))
         return expr_value_null();
     l = list_make(vm, site->ret, (uint32_t)a[2].i);
@@ -147,7 +142,6 @@ NATIVE(list_remove_all)
     struct expr_value hit;
     uint32_t kept = 0, n;
 
-    NEED_THIS;
     NEED(1, "match");
     l = list_of(a[0]);
     n = l->n;
@@ -310,16 +304,13 @@ NATIVE(list_last_index_of)
     return index_of(vm, site, a, true);
 }
 
-/* Sorted already: index, or the complement of where it belongs. (value [, comparer]) */
-NATIVE(list_binary_search)
+/* Sorted already: index in [low, high], or the complement of where value belongs. */
+static struct expr_value binary_search(struct vm *vm, struct expr_value v, int64_t low, int64_t high, struct expr_value value,
+                                       struct expr_value comparer)
 {
-    int64_t low = 0, high;
-
-    NEED(0, "array");
-    high = count_of(a[0]) - 1;
     while (low <= high && !vm->thrown) {
         int64_t middle = low + (high - low) / 2;
-        int c = comparer_compare(vm, site->n > 2 ? a[2] : expr_value_null(), item_of(a[0], middle), a[1]);
+        int c = comparer_compare(vm, comparer, item_of(v, middle), value);
 
         if (c == 0)
             return val_int((int32_t)middle);
@@ -329,6 +320,13 @@ NATIVE(list_binary_search)
             high = middle - 1;
     }
     return val_int((int32_t)~low);
+}
+
+/* (value [, comparer]) */
+NATIVE(list_binary_search)
+{
+    NEED(0, "array");
+    return binary_search(vm, a[0], 0, count_of(a[0]) - 1, a[1], site->n > 2 ? a[2] : expr_value_null());
 }
 
 /* ---- order ---- */
@@ -347,6 +345,79 @@ NATIVE(list_sort)
     return expr_value_null();
 }
 
+static struct expr_value bad_part(struct vm *vm)
+{
+    return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection.");
+}
+
+/* Does (index, count) in a[1], a[2] name a part of l? False: exception. */
+static bool is_part(struct vm *vm, const struct list_object *l, const struct expr_value *a, const char *count)
+{
+    if (a[1].i < 0 || a[2].i < 0)
+        return string_negative(vm, a[1].i < 0 ? "index" : count, a[1].i < 0 ? a[1].i : a[2].i), false;
+    if (a[1].i + a[2].i > l->n)
+        return bad_part(vm), false;
+    return true;
+}
+
+/* (index, count [, comparer]) */
+NATIVE(list_sort_part)
+{
+    struct list_object *l;
+
+    NEED(0, "array");
+    l = items_of(vm, a[0]);
+    if (!l || !is_part(vm, l, a, type_is(site->on, TYPE_LIST) ? "count" : "length"))
+        return expr_value_null();
+    if (comparer_sort(vm, l->items + a[1].i, (uint32_t)a[2].i, site->n > 3 ? a[3] : expr_value_null())) {
+        store_back(a[0], l);
+        l->version++;
+    }
+    return expr_value_null();
+}
+
+/* The second array moves as the first is sorted. */
+NATIVE(array_sort_pairs)
+{
+    struct list_object *keys, *items;
+    struct expr_value comparer = site->n > 2 ? a[2] : expr_value_null();
+
+    NEED(0, "keys");
+    keys = items_of(vm, a[0]);
+    items = a[1].kind == EXPR_NULL ? NULL : items_of(vm, a[1]);
+    if (vm->thrown || !keys)
+        return expr_value_null();
+    if (items && items->n < keys->n)
+        return bad_part(vm);
+    for (uint32_t i = 1; i < keys->n; i++)
+        for (uint32_t k = i; k > 0 && vm_charge(vm, 1) && comparer_compare(vm, comparer, keys->items[k - 1], keys->items[k]) > 0 && !vm->thrown; k--) {
+            struct expr_value key = keys->items[k], item = items ? items->items[k] : expr_value_null();
+
+            keys->items[k] = keys->items[k - 1];
+            keys->items[k - 1] = key;
+            if (items) {
+                items->items[k] = items->items[k - 1];
+                items->items[k - 1] = item;
+            }
+        }
+    store_back(a[0], keys);
+    if (items)
+        store_back(a[1], items);
+    return expr_value_null();
+}
+
+/* (index, count, value [, comparer]) */
+NATIVE(list_binary_search_part)
+{
+    struct list_object *l;
+
+    NEED(0, "array");
+    l = items_of(vm, a[0]);
+    if (!l || !is_part(vm, l, a, type_is(site->on, TYPE_LIST) ? "count" : "length"))
+        return expr_value_null();
+    return binary_search(vm, a[0], a[1].i, a[1].i + a[2].i - 1, a[3], site->n > 4 ? a[4] : expr_value_null());
+}
+
 /* (index, count) */
 NATIVE(list_reverse_part)
 {
@@ -354,8 +425,8 @@ NATIVE(list_reverse_part)
 
     NEED(0, "array");
     l = items_of(vm, a[0]);
-    if (!l || a[1].i < 0 || a[2].i < 0 || a[1].i + a[2].i > l->n)
-        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Offset and length were out of bounds for the array or count is greater than the number of elements from index to the end of the source collection.");
+    if (!l || !is_part(vm, l, a, type_is(site->on, TYPE_LIST) ? "count" : "length"))
+        return expr_value_null();
     for (int64_t i = 0; i < a[2].i / 2; i++) {
         struct expr_value x = l->items[a[1].i + i];
 
@@ -409,7 +480,6 @@ NATIVE(list_copy_to)
     struct list_object *l;
     struct expr_value from = a[0];
 
-    NEED_THIS;
     if (site->n > 3)
         return copy_items(vm, from, a[1].i, a[2], a[3].i, a[4].i);
     if (!is_bytes(from)) {
@@ -425,7 +495,6 @@ NATIVE(array_clone)
 {
     struct list_object *l;
 
-    NEED_THIS;
     l = items_of(vm, a[0]);
     return l ? array_make(vm, OBJECT(a[0], object)->type, l->n, l->items) : expr_value_null();
 }
@@ -449,6 +518,35 @@ NATIVE(array_fill)
     for (int64_t i = 0; i < count_of(a[0]); i++)
         array_set(vm, a[0], i, a[1]);
     return expr_value_null();
+}
+
+NATIVE(array_fill_part)
+{
+    NEED(0, "array");
+    if (a[2].i < 0 || a[2].i > count_of(a[0]))
+        return vm_throw_range(vm, "startIndex");
+    if (a[3].i < 0 || a[2].i + a[3].i > count_of(a[0]))
+        return vm_throw_range(vm, "count");
+    for (int64_t i = 0; i < a[3].i && vm_charge(vm, 1); i++)
+        array_set(vm, a[0], a[2].i + i, a[1]);
+    return expr_value_null();
+}
+
+NATIVE(array_create)
+{
+    const struct type *element;
+    struct list_object *l;
+
+    NEED(0, "elementType");
+    if (a[1].i < 0)
+        return string_negative(vm, "length", a[1].i);
+    element = type_of_type(a[0]);
+    if (type_is(element, TYPE_BYTE))
+        return bytes_make(vm, NULL, (uint32_t)a[1].i);
+    l = list_make(vm, type_make1(vm->arena, TYPE_ARRAY, element), (uint32_t)a[1].i);
+    for (int64_t i = 0; l && i < a[1].i && vm_charge(vm, 1); i++)
+        l->items[l->n++] = value_default(vm->arena, element);
+    return l && !vm->thrown ? object_value(l) : expr_value_null();
 }
 
 NATIVE(array_empty)
@@ -481,19 +579,29 @@ NATIVE(array_lower)
 
 NATIVE(array_upper)
 {
-    NEED_THIS;
     return val_int((int32_t)count_of(a[0]) - 1);
 }
 
 NATIVE(list_capacity)
 {
-    NEED_THIS;
     return val_int((int32_t)(list_of(a[0])->room > list_of(a[0])->n ? list_of(a[0])->room : list_of(a[0])->n));
 }
 
 NATIVE(list_nothing)
 {
     return expr_value_null();
+}
+
+NATIVE(list_true)
+{
+    return val_bool(true);
+}
+
+NATIVE(list_ensure)
+{
+    if (a[1].i < 0)
+        return string_negative(vm, "capacity", a[1].i);
+    return val_int((int32_t)(a[1].i > list_of(a[0])->room ? a[1].i : list_of(a[0])->room));
 }
 
 NATIVE(list_false)
@@ -505,7 +613,6 @@ NATIVE(list_as_read_only)
 {
     struct list_object *l;
 
-    NEED_THIS;
     l = linq_collect(vm, a[0], type_make1(vm->arena, TYPE_READONLYCOLLECTION, site->ret->args[0]));
     return l ? object_value(l) : expr_value_null();
 }
@@ -541,7 +648,6 @@ static bool front(struct expr_value v, bool remove, struct expr_value *out)
 
 NATIVE(queue_add)
 {
-    NEED_THIS;
     list_append(vm, list_of(a[0]), a[1]);
     return expr_value_null();
 }
@@ -550,7 +656,6 @@ NATIVE(queue_take)
 {
     struct expr_value x;
 
-    NEED_THIS;
     return front(a[0], true, &x) ? x : empty_of(vm, a[0]);
 }
 
@@ -558,13 +663,11 @@ NATIVE(queue_peek)
 {
     struct expr_value x;
 
-    NEED_THIS;
     return front(a[0], false, &x) ? x : empty_of(vm, a[0]);
 }
 
 NATIVE(queue_try_take)
 {
-    NEED_THIS;
     if (front(a[0], true, &a[1]))
         return val_bool(true);
     a[1] = value_default(vm->arena, site->on->args[0]);
@@ -573,7 +676,6 @@ NATIVE(queue_try_take)
 
 NATIVE(queue_try_peek)
 {
-    NEED_THIS;
     if (front(a[0], false, &a[1]))
         return val_bool(true);
     a[1] = value_default(vm->arena, site->on->args[0]);

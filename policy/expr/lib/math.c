@@ -186,6 +186,13 @@ REAL(atan2, atan2(x, y))
 REAL(sinh, sinh(x))
 REAL(cosh, cosh(x))
 REAL(tanh, tanh(x))
+REAL(asinh, asinh(x))
+REAL(acosh, acosh(x))
+REAL(atanh, atanh(x))
+REAL(bit_increment, nextafter(x, (double)INFINITY))
+REAL(bit_decrement, nextafter(x, -(double)INFINITY))
+REAL(max_magnitude, isnan(x) || isnan(y) ? (double)NAN : fabs(x) > fabs(y) || (fabs(x) == fabs(y) && x > y) ? x : y)
+REAL(min_magnitude, isnan(x) || isnan(y) ? (double)NAN : fabs(x) < fabs(y) || (fabs(x) == fabs(y) && x < y) ? x : y)
 REAL(remainder, remainder(x, y))
 REAL(copy_sign, copysign(x, y))
 REAL(pi, 3.141592653589793)
@@ -221,6 +228,50 @@ static struct expr_value decimal_op(struct vm *vm, enum binop op, struct expr_va
     enum op_error e = op_binary(vm->arena, op, EXPR_DECIMAL, true, a[0], a[1], &out);
 
     return e == OP_FINE ? out : vm_op_error(vm, e);
+}
+
+NATIVE(decimal_new)
+{
+    struct expr_value out;
+    enum op_error e = op_convert(vm->arena, EXPR_DECIMAL, true, a[0], &out);
+
+    return e == OP_FINE ? out : vm_op_error(vm, e);
+}
+
+static struct expr_value decimal_of_parts(struct vm *vm, const struct expr_value *w, bool negative, int64_t scale)
+{
+    struct decimal d = { .w = { (uint32_t)w[0].i, (uint32_t)w[1].i, (uint32_t)w[2].i }, .scale = (uint8_t)scale, .negative = negative };
+
+    if (scale > DECIMAL_SCALE_MAX)
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Decimal's scale value must be between 0 and 28, inclusive. (Parameter 'scale')");
+    return decimal_value(vm->arena, d);
+}
+
+NATIVE(decimal_new_parts)
+{
+    return decimal_of_parts(vm, a, a[3].i, a[4].i);
+}
+
+/* The fourth number holds the scale in bits 16 to 23 and the sign in bit 31. */
+NATIVE(decimal_new_bits)
+{
+    const struct list_object *l = a[0].kind == EXPR_OBJECT ? OBJECT(a[0], list_object) : NULL;
+    uint32_t flags = l && l->n == 4 ? (uint32_t)l->items[3].i : 1;
+
+    if (!l)
+        return vm_throw_arg_null(vm, "bits");
+    if (flags & 0x7F00FFFFu || (flags >> 16 & 0xFF) > DECIMAL_SCALE_MAX)
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Decimal constructor requires an array or span of four valid decimal bytes.");
+    return decimal_of_parts(vm, l->items, flags >> 31, flags >> 16 & 0xFF);
+}
+
+NATIVE(decimal_get_bits)
+{
+    struct decimal d = decimal_of(a[0]);
+    int32_t flags = (int32_t)((uint32_t)d.scale << 16 | (uint32_t)d.negative << 31);
+    struct expr_value bits[4] = { val_int((int32_t)d.w[0]), val_int((int32_t)d.w[1]), val_int((int32_t)d.w[2]), val_int(flags) };
+
+    return array_make(vm, site->ret, 4, bits);
 }
 
 NATIVE(decimal_add)
@@ -266,4 +317,19 @@ NATIVE(decimal_to)
 NATIVE(number_compare)
 {
     return val_int(value_compare(vm, a[0], a[1]));
+}
+
+NATIVE(math_fma)
+{
+    return val_double(fma(a[0].d, a[1].d, a[2].d));
+}
+
+NATIVE(math_scale_b)
+{
+    return val_double(scalbn(a[0].d, (int)a[1].i));
+}
+
+NATIVE(math_ilogb)
+{
+    return val_int(a[0].d == 0 ? INT32_MIN : isnan(a[0].d) || isinf(a[0].d) ? INT32_MAX : ilogb(a[0].d));
 }

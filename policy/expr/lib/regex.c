@@ -4,7 +4,6 @@
 #include "policy/expr/format.h"
 #include "policy/expr/lib/lib.h"
 
-#define NEED_THIS if (a[0].kind == EXPR_NULL) return vm_throw_null(vm)
 #define REGEX(v) OBJECT(v, regex_object)
 #define CAPTURE(v) OBJECT(v, capture_object)
 #define LIST(v) OBJECT(OBJECT(v, captures_object)->list, list_object)
@@ -37,25 +36,21 @@ NATIVE(regex_infinite)
 
 NATIVE(regex_timeout)
 {
-    NEED_THIS;
     return net_regex_infinite(vm, site, a);
 }
 
 NATIVE(regex_options)
 {
-    NEED_THIS;
     return val_enum(TYPE_REGEXOPTIONS, REGEX(a[0])->options);
 }
 
 NATIVE(regex_right_to_left)
 {
-    NEED_THIS;
     return val_bool(REGEX(a[0])->options & RX_RIGHT_TO_LEFT);
 }
 
 NATIVE(regex_to_string)
 {
-    NEED_THIS;
     return REGEX(a[0])->pattern;
 }
 
@@ -81,13 +76,11 @@ static struct expr_value list_groups(struct vm *vm, const struct regex_object *r
 
 NATIVE(regex_group_names)
 {
-    NEED_THIS;
     return list_groups(vm, REGEX(a[0]), true);
 }
 
 NATIVE(regex_group_numbers)
 {
-    NEED_THIS;
     return list_groups(vm, REGEX(a[0]), false);
 }
 
@@ -97,7 +90,6 @@ NATIVE(regex_group_name)
     struct search s;
     int slot;
 
-    NEED_THIS;
     if (regex_open(&s, vm, REGEX(a[0]), TEXT("")) && (slot = rx_slot(s.entry->rx, (int32_t)a[1].i)) >= 0)
         name = str_make(vm, s.entry->rx->groups[slot].name);
     regex_close(&s);
@@ -109,7 +101,6 @@ NATIVE(regex_group_number)
     struct search s;
     int slot, number = -1;
 
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "name");
     if (regex_open(&s, vm, REGEX(a[0]), TEXT("")) &&
@@ -141,7 +132,10 @@ static struct expr_value no_match(struct vm *vm)
 {
     static const struct match_data empty = { .input = { .kind = EXPR_STRING, .flags = EXPR_ASCII, .s = "" } };
 
-    return regex_match_value(vm, &empty);
+    static const struct capture_object none = { { TYPE_OF(MATCH) }, &empty, 0, { -1, -1 }, { -1, -1 } };
+
+    (void)vm;
+    return object_value(&none);
 }
 
 static struct expr_value first_match(struct search *s, int32_t start)
@@ -208,7 +202,6 @@ static struct expr_value on_instance(struct vm *vm, const struct site *site, str
     struct search s;
     int32_t start;
 
-    NEED_THIS;
     if (regex_open(&s, vm, REGEX(a[0]), a[1]) && start_of(&s, site, a, 2, &start))
         result = work(&s, start);
     regex_close(&s);
@@ -250,7 +243,6 @@ NATIVE(regex_match_part)
     struct expr_value result = expr_value_null();
     struct search s;
 
-    NEED_THIS;
     if (regex_open(&s, vm, REGEX(a[0]), a[1])) {
         if (a[2].i < 0 || a[2].i > s.length) {
             vm_throw_range(vm, "beginning");
@@ -270,25 +262,21 @@ NATIVE(regex_match_part)
 
 NATIVE(capture_index)
 {
-    NEED_THIS;
     return val_int(CAPTURE(a[0])->span.from < 0 ? 0 : CAPTURE(a[0])->span.from);
 }
 
 NATIVE(capture_length)
 {
-    NEED_THIS;
     return val_int(CAPTURE(a[0])->span.to - CAPTURE(a[0])->span.from);
 }
 
 NATIVE(capture_value)
 {
-    NEED_THIS;
     return regex_text(vm, CAPTURE(a[0])->m, CAPTURE(a[0])->span, CAPTURE(a[0])->bytes);
 }
 
 NATIVE(group_success)
 {
-    NEED_THIS;
     return val_bool(CAPTURE(a[0])->span.from >= 0);
 }
 
@@ -307,7 +295,6 @@ static struct expr_value name_of(struct vm *vm, const struct match_data *m, int3
 
 NATIVE(group_name)
 {
-    NEED_THIS;
     return name_of(vm, CAPTURE(a[0])->m, CAPTURE(a[0])->slot);
 }
 
@@ -355,7 +342,6 @@ NATIVE(group_captures)
     const struct rx_captures *all = NULL;
     struct capture_object *c;
 
-    NEED_THIS;
     if (g->span.from >= 0 && g->slot > 0 && g->m->many)
         all = captures_of(vm, g->m);
     for (uint32_t i = 0; l && !vm->thrown && g->span.from >= 0 && i < (all ? all[g->slot].n : 1); i++) {
@@ -383,7 +369,6 @@ NATIVE(match_groups)
     const struct match_data *m;
     struct list_object *l;
 
-    NEED_THIS;
     m = CAPTURE(a[0])->m;
     l = list_make(vm, list_of(vm, TYPE_OF(GROUP)), 4);
     if (l && !m->regex)
@@ -400,7 +385,6 @@ NATIVE(match_next)
     const struct match_data *m;
     struct search s;
 
-    NEED_THIS;
     m = CAPTURE(a[0])->m;
     if (!m->regex)
         return a[0];
@@ -417,7 +401,6 @@ NATIVE(match_result)
     struct buf b;
     bool ok = false;
 
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "replacement");
     m = CAPTURE(a[0])->m;
@@ -434,19 +417,16 @@ NATIVE(match_result)
 
 NATIVE(captures_iterate)
 {
-    NEED_THIS;
     return OBJECT(a[0], captures_object)->list;
 }
 
 NATIVE(captures_count)
 {
-    NEED_THIS;
     return val_int((int32_t)LIST(a[0])->n);
 }
 
 NATIVE(captures_item)
 {
-    NEED_THIS;
     if (a[1].i < 0 || a[1].i >= LIST(a[0])->n)
         return vm_throw_range(vm, "i");
     return LIST(a[0])->items[a[1].i];
@@ -459,7 +439,6 @@ NATIVE(groups_item)
     struct search s;
     int slot = -1;
 
-    NEED_THIS;
     m = OBJECT(a[0], captures_object)->m;
     if (!m->regex || a[1].i == 0)
         return a[1].i == 0 ? LIST(a[0])->items[0] : group_value(vm, m, -1);
@@ -487,7 +466,6 @@ NATIVE(groups_item_named)
     const struct match_data *m;
     int slot;
 
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "groupname");
     m = OBJECT(a[0], captures_object)->m;
@@ -497,7 +475,6 @@ NATIVE(groups_item_named)
 
 NATIVE(groups_contains_key)
 {
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "key");
     return val_bool(slot_named(vm, OBJECT(a[0], captures_object)->m, a[1]) >= 0);
@@ -507,7 +484,6 @@ NATIVE(groups_try_get)
 {
     int slot;
 
-    NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "key");
     slot = slot_named(vm, OBJECT(a[0], captures_object)->m, a[1]);
@@ -520,7 +496,6 @@ NATIVE(groups_keys)
     const struct match_data *m;
     struct list_object *l;
 
-    NEED_THIS;
     m = OBJECT(a[0], captures_object)->m;
     l = list_make(vm, list_of(vm, TYPE_OF(STRING)), 4);
     for (uint32_t i = 0; l && i < LIST(a[0])->n && !vm->thrown; i++)

@@ -4,9 +4,6 @@
 #include "policy/expr/format.h"
 #include "policy/expr/lib/lib.h"
 
-#define NEED_THIS if (a[0].kind == EXPR_NULL) return vm_throw_null(vm)
-
-
 /* ---- replacement patterns ---- */
 
 static bool is_name_byte(char c)
@@ -192,8 +189,7 @@ static struct expr_value replace(struct vm *vm, const struct regex_object *regex
 
 NATIVE(regex_replace)
 {
-    NEED_THIS;
-    return replace(vm, OBJECT(a[0], regex_object), a[1], a[2], a[2].kind == EXPR_STRING,
+    return replace(vm, OBJECT(a[0], regex_object), a[1], a[2], a[2].kind != EXPR_OBJECT,
                    site->n > 3 ? a[3].i : -1, site->n > 4 ? &a[4].i : NULL);
 }
 
@@ -201,7 +197,7 @@ NATIVE(regex_static_replace)
 {
     struct regex_object *r = regex_make(vm, a[1], site->n > 3 ? a[3].i : 0);
 
-    return r ? replace(vm, r, a[0], a[2], a[2].kind == EXPR_STRING, -1, NULL) : expr_value_null();
+    return r ? replace(vm, r, a[0], a[2], a[2].kind != EXPR_OBJECT, -1, NULL) : expr_value_null();
 }
 
 /* ---- Split ---- */
@@ -259,7 +255,6 @@ static struct expr_value split_input(struct vm *vm, const struct regex_object *r
 
 NATIVE(regex_split)
 {
-    NEED_THIS;
     return split_input(vm, OBJECT(a[0], regex_object), a[1], site->n > 2 ? a[2].i : 0,
                        site->n > 3 ? &a[3].i : NULL);
 }

@@ -19,8 +19,11 @@ static struct dict_object *make(struct vm *vm, const struct site *site, struct e
 
 NATIVE(dict_make_empty)
 {
-    struct dict_object *d = make(vm, site, a);
+    struct dict_object *d;
 
+    if (site->n && a[0].kind == EXPR_I32 && a[0].i < 0)
+        return string_negative(vm, "capacity", a[0].i);
+    d = make(vm, site, a);
     return d ? object_value(d) : expr_value_null();
 }
 
@@ -71,7 +74,6 @@ NATIVE(set_make_from)
 
 NATIVE(dict_try_add)
 {
-    NEED_THIS;
     NEED(1, "key");
     if (dict_find(vm, dict_of(a[0]), a[1]))
         return val_bool(false);
@@ -82,7 +84,6 @@ NATIVE(dict_remove_out)
 {
     struct dict_entry *e;
 
-    NEED_THIS;
     NEED(1, "key");
     e = dict_find(vm, dict_of(a[0]), a[1]);
     a[2] = e ? e->value : value_default(vm->arena, site->on->args[1]);
@@ -93,7 +94,6 @@ NATIVE(dict_contains_value)
 {
     const struct dict_object *d;
 
-    NEED_THIS;
     d = dict_of(a[0]);
     for (uint32_t i = 0; i < d->n; i++)
         if (d->entries[i].live && value_equals(vm, d->entries[i].value, a[1]))
@@ -127,7 +127,6 @@ static struct dict_object *other_set(struct vm *vm, struct expr_value *a)
 
 NATIVE(set_union)
 {
-    NEED_THIS;
     put_all(vm, dict_of(a[0]), a[1]);
     return expr_value_null();
 }
@@ -137,15 +136,11 @@ static struct expr_value keep(struct vm *vm, struct expr_value *a, bool common)
 {
     struct dict_object *d, *other;
 
-    NEED_THIS;
     d = dict_of(a[0]);
     other = other_set(vm, a);
     for (uint32_t i = 0; other && i < d->n; i++)
-        if (d->entries[i].live && (dict_find(vm, other, d->entries[i].key) != NULL) != common) {
-            d->entries[i].live = false;
-            d->live--;
-            d->version++;
-        }
+        if (d->entries[i].live && (dict_find(vm, other, d->entries[i].key) != NULL) != common)
+            dict_take_out(d, &d->entries[i]);
     return expr_value_null();
 }
 
@@ -163,7 +158,6 @@ NATIVE(set_symmetric)
 {
     struct dict_object *d, *other;
 
-    NEED_THIS;
     d = dict_of(a[0]);
     other = other_set(vm, a);
     for (uint32_t i = 0; other && i < other->n; i++)
@@ -189,7 +183,6 @@ static int64_t common(struct vm *vm, struct expr_value *a, struct dict_object **
     { \
         struct dict_object *other; \
         int64_t both, mine, theirs; \
-        NEED_THIS; \
         both = common(vm, a, &other); \
         mine = dict_of(a[0])->live; \
         if (both < 0) \
@@ -212,7 +205,6 @@ NATIVE(set_remove_where)
     struct expr_value hit;
     int n = 0;
 
-    NEED_THIS;
     NEED(1, "match");
     d = dict_of(a[0]);
     for (uint32_t i = 0; i < d->n; i++) {
@@ -221,9 +213,7 @@ NATIVE(set_remove_where)
         if (!vm_call(vm, a[1], &d->entries[i].key, 1, &hit))
             break;
         if (hit.i) {
-            d->entries[i].live = false;
-            d->live--;
-            d->version++;
+            dict_take_out(d, &d->entries[i]);
             n++;
         }
     }
@@ -234,7 +224,6 @@ NATIVE(set_try_get)
 {
     struct dict_entry *e;
 
-    NEED_THIS;
     e = dict_find(vm, dict_of(a[0]), a[1]);
     a[2] = e ? e->key : value_default(vm->arena, site->on->args[0]);
     return val_bool(e != NULL);
@@ -244,7 +233,6 @@ static struct expr_value edge(struct vm *vm, const struct site *site, struct exp
 {
     const struct dict_object *d;
 
-    NEED_THIS;
     d = dict_of(a[0]);
     for (uint32_t k = 0; k < d->n; k++) {
         uint32_t i = last ? d->n - 1 - k : k;
@@ -263,4 +251,23 @@ NATIVE(set_min)
 NATIVE(set_max)
 {
     return edge(vm, site, a, true);
+}
+
+/* (array, arrayIndex, count) */
+NATIVE(set_copy_part)
+{
+    struct list_object *l = linq_collect(vm, a[0], &type_list_object);
+    struct expr_value copy[5];
+
+    NEED(1, "array");
+    if (!l)
+        return expr_value_null();
+    if (a[2].i < 0 || a[3].i < 0)
+        return vm_throw_range(vm, a[2].i < 0 ? "arrayIndex" : "count");
+    copy[0] = object_value(l);
+    copy[1] = val_int(0);
+    copy[2] = a[1];
+    copy[3] = a[2];
+    copy[4] = val_int((int32_t)(a[3].i < l->n ? a[3].i : l->n));
+    return net_array_copy(vm, site, copy);
 }

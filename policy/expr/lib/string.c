@@ -8,13 +8,11 @@ NATIVE(string_empty)
 
 NATIVE(string_length)
 {
-    NEED_THIS;
     return val_int((int32_t)text_length(a[0]));
 }
 
 NATIVE(string_self)
 {
-    NEED_THIS;
     return a[0];
 }
 
@@ -26,7 +24,6 @@ NATIVE(string_copy)
 
 NATIVE(string_item)
 {
-    NEED_THIS;
     if (a[1].i < 0 || a[1].i >= text_length(a[0]))
         return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
     return val_char(text_unit(a[0], (uint32_t)a[1].i));
@@ -45,13 +42,11 @@ static bool equal(struct expr_value x, struct expr_value y, bool ignore_case)
 
 NATIVE(string_equals)
 {
-    NEED_THIS;
     return val_bool(equal(a[0], a[1], false));
 }
 
 NATIVE(string_equals_comparison)
 {
-    NEED_THIS;
     return val_bool(equal(a[0], a[1], ignores_case(a[2])));
 }
 
@@ -64,7 +59,6 @@ static struct expr_value at_edge(struct vm *vm, const struct site *site, struct 
 {
     struct expr_value needle, part = a[0];
 
-    NEED_THIS;
     NEED(1, "value");
     needle = string_needle(vm, a[1]);
     if (site->n > 2 && ignores_case(a[2]) && !(text_is_ascii(part) && text_is_ascii(needle))) {
@@ -93,7 +87,6 @@ NATIVE(string_substring)
 {
     int64_t length;
 
-    NEED_THIS;
     length = text_length(a[0]);
     if (a[1].i < 0)
         return string_negative(vm, "startIndex", a[1].i);
@@ -106,7 +99,6 @@ NATIVE(string_substring_length)
 {
     int64_t length;
 
-    NEED_THIS;
     length = text_length(a[0]);
     if (a[1].i < 0)
         return string_negative(vm, "startIndex", a[1].i);
@@ -121,13 +113,11 @@ NATIVE(string_substring_length)
 
 NATIVE(string_to_lower)
 {
-    NEED_THIS;
     return string_folded(vm, a[0], text_lower);
 }
 
 NATIVE(string_to_upper)
 {
-    NEED_THIS;
     return string_folded(vm, a[0], text_upper);
 }
 
@@ -152,7 +142,6 @@ static struct expr_value trim(struct vm *vm, struct expr_value *a, const struct 
     uint32_t from = 0, to, set_at = site && site->n > 1;
     struct expr_value set = set_at ? a[1] : expr_value_null();
 
-    NEED_THIS;
     to = text_length(a[0]);
     while (start && from < to && in_set(set, text_unit(a[0], from)))
         from++;

@@ -58,7 +58,6 @@ NATIVE(string_to_chars)
     struct text_walk w;
     uint32_t unit;
 
-    NEED_THIS;
     if (site->n > 1) {
         int64_t n = text_length(a[0]);
 
@@ -83,7 +82,6 @@ static struct expr_value pad(struct vm *vm, struct expr_value *a, bool left)
     int64_t n;
     struct buf b;
 
-    NEED_THIS;
     if (a[1].i < 0)
         return string_negative(vm, "totalWidth", a[1].i);
     if (a[1].i > STRING_MAX || !vm_charge(vm, (uint32_t)a[1].i / 16))
@@ -126,7 +124,6 @@ NATIVE(string_insert)
 {
     int64_t n;
 
-    NEED_THIS;
     NEED(2, "value");
     n = text_length(a[0]);
     if (a[1].i < 0)
@@ -141,7 +138,6 @@ NATIVE(string_remove)
 {
     int64_t n, count;
 
-    NEED_THIS;
     n = text_length(a[0]);
     if (a[1].i < 0)
         return string_negative(vm, "startIndex", a[1].i);
@@ -181,7 +177,6 @@ NATIVE(string_replace)
     struct buf b;
     ptrdiff_t at;
 
-    NEED_THIS;
     NEED(1, "oldValue");
     from = string_needle(vm, a[1]);
     to = a[2].kind == EXPR_NULL ? TEXT("") : string_needle(vm, a[2]);
@@ -207,7 +202,6 @@ NATIVE(string_replace_line_endings)
     struct slice to = site->n > 1 ? text_slice(a[1]) : SLICE("\n");
     struct buf b;
 
-    NEED_THIS;
     buf_init(&b, vm->arena);
     for (uint32_t i = 0; i < a[0].n; i++) {
         char ch = a[0].s[i];
@@ -331,7 +325,6 @@ NATIVE(string_split)
     struct slice *separators;
     const struct list_object *l;
 
-    NEED_THIS;
     if (site->n < 2 || a[1].kind == EXPR_NULL)
         return split_with(vm, site, a, &s);
     if (a[1].kind != EXPR_OBJECT) {

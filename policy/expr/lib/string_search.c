@@ -82,7 +82,6 @@ int64_t string_find(struct vm *vm, struct expr_value hay, struct expr_value need
 
 NATIVE(string_contains)
 {
-    NEED_THIS;
     NEED(1, "value");
     return val_bool(string_find(vm, a[0], string_needle(vm, a[1]), site->n > 2 && ignores_case(a[2]), 0) >= 0);
 }
@@ -142,7 +141,6 @@ NATIVE(string_index_of)
     struct expr_value needle;
     int64_t span[3], at;
 
-    NEED_THIS;
     NEED(1, "value");
     if (!search_args(vm, site, a, text_length(a[0]), false, span))
         return expr_value_null();
@@ -156,7 +154,6 @@ NATIVE(string_last_index_of)
     struct expr_value needle;
     int64_t span[3], length, low, n;
 
-    NEED_THIS;
     NEED(1, "value");
     length = text_length(a[0]);
     if (!search_args(vm, site, a, (uint32_t)length, true, span))
@@ -191,7 +188,6 @@ NATIVE(string_index_of_any)
 {
     int64_t span[3];
 
-    NEED_THIS;
     NEED(1, "anyOf");
     if (!search_args(vm, site, a, text_length(a[0]), false, span))
         return expr_value_null();
@@ -206,7 +202,6 @@ NATIVE(string_last_index_of_any)
     int64_t span[3];
     uint32_t length;
 
-    NEED_THIS;
     NEED(1, "anyOf");
     length = text_length(a[0]);
     if (!search_args(vm, site, a, length, true, span))
@@ -277,7 +272,6 @@ NATIVE(string_compare_parts_ordinal)
 
 NATIVE(string_compare_to)
 {
-    NEED_THIS;
     return val_int(string_compare(a[0], a[1], 0));
 }
 

@@ -237,8 +237,8 @@ static struct expr_value add_units(struct vm *vm, struct expr_value v, double un
 {
     double whole = trunc(units), part = units - whole;
 
-    if (isnan(units) || fabs(whole) > (double)TICKS_MAX / (double)scale + 1)
-        return date_out_of_range(vm);
+    if (!(fabs(units) <= (double)(TICKS_MAX / scale)))
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Value to add was out of range. (Parameter 'value')");
     return moved(vm, v, (int64_t)whole * scale + (int64_t)(part * (double)scale));
 }
 

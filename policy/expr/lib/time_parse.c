@@ -5,7 +5,7 @@
 #include "policy/expr/lib/time.h"
 
 enum styles { NO_CURRENT_DATE = 8, ADJUST_TO_UNIVERSAL = 16, ASSUME_LOCAL = 32, ASSUME_UNIVERSAL = 64, ROUNDTRIP_KIND = 128,
-              ALLOW_WHITE = 7 };
+              ALLOW_WHITE = 7, STYLES_ALL = 255 };
 
 /* Two-digit years up to this are of this century (.NET 8's invariant calendar: 2049). */
 #define TWO_DIGIT_YEAR_MAX 49
@@ -57,6 +57,8 @@ static int take_fraction(struct slice *s)
     for (; n < s->n && ascii_is_digit(s->p[n]); n++)
         if (n < 7)
             value = value * 10 + (s->p[n] - '0');
+    if (n > 7 && s->p[7] >= '5')
+        value++;
     for (unsigned i = n; i < 7; i++)
         value *= 10;
     *s = slice_skip(*s, n);
@@ -217,9 +219,10 @@ static bool apply_ampm(struct found *f)
 {
     if (!f->has_ampm)
         return true;
-    if (f->p.hour < 1 || f->p.hour > 12)
+    if (f->p.hour > (f->pm ? 23 : 12))
         return false;
-    f->p.hour = f->p.hour % 12 + (f->pm ? 12 : 0);
+    if (f->p.hour < 13)
+        f->p.hour = f->p.hour % 12 + (f->pm ? 12 : 0);
     return true;
 }
 
@@ -300,6 +303,21 @@ static struct expr_value not_recognized(struct vm *vm, struct expr_value text)
     return vm_throw(vm, TYPE_FORMATEXCEPTION, "String '%.*s' was not recognized as a valid DateTime.", SLICE_ARG(text_slice(text)));
 }
 
+/* False, with an exception: styles that exclude each other. */
+static bool styles_are_fine(struct vm *vm, unsigned styles, const char *param)
+{
+    bool assume = (styles & (ASSUME_LOCAL | ASSUME_UNIVERSAL)) == (ASSUME_LOCAL | ASSUME_UNIVERSAL);
+    bool roundtrip = styles & ROUNDTRIP_KIND && styles & (ASSUME_LOCAL | ASSUME_UNIVERSAL | ADJUST_TO_UNIVERSAL);
+
+    if (styles > STYLES_ALL)
+        vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "An undefined DateTimeStyles value is being used. (Parameter '%s')", param);
+    else if (assume)
+        vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "The DateTimeStyles values AssumeLocal and AssumeUniversal cannot be used together. (Parameter '%s')", param);
+    else if (roundtrip)
+        vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "The DateTimeStyles value RoundtripKind cannot be used with the values AssumeLocal, AssumeUniversal or AdjustToUniversal. (Parameter '%s')", param);
+    return !vm->thrown;
+}
+
 NATIVE(date_parse)
 {
     unsigned styles = site->n > 2 ? (unsigned)a[2].i : 0;
@@ -307,8 +325,10 @@ NATIVE(date_parse)
     struct found f;
     int64_t ticks;
 
+    if (!styles_are_fine(vm, styles, "styles"))
+        return expr_value_null();
     if (a[0].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "s");
+        return vm_throw_arg_null(vm, is_offset_type(site) ? "input" : "s");
     if (!parse_any(text_slice(a[0]), styles, &f, &ticks) || !finish(&f, ticks, styles, is_offset_type(site), &out))
         return not_recognized(vm, a[0]);
     return out;
@@ -345,7 +365,7 @@ NATIVE(date_try_parse_provider)
 
 NATIVE(date_try_parse_styles)
 {
-    return try_parse(site, a[0], (unsigned)a[2].i, &a[3]);
+    return styles_are_fine(vm, (unsigned)a[2].i, "styles") ? try_parse(site, a[0], (unsigned)a[2].i, &a[3]) : expr_value_null();
 }
 
 /* ---- ParseExact ---- */
@@ -458,6 +478,16 @@ static bool exact_quoted(struct slice *s, struct slice format, size_t *i)
     return true;
 }
 
+/* 'Z' as a specifier, and GMT without quotes: the time is in UTC. False: the text has another. */
+static bool exact_utc(struct slice *s, struct found *f)
+{
+    size_t n = slice_starts_icase(*s, SLICE("GMT")) ? 3 : s->n && ascii_lower(s->p[0]) == 'z' ? 1 : 0;
+
+    *s = slice_skip(*s, n);
+    f->is_utc = f->has_offset = n > 0;
+    return n > 0;
+}
+
 static bool match_format(struct slice s, struct slice format, bool white, struct found *f)
 {
     for (size_t i = 0; i < format.n;) {
@@ -475,6 +505,13 @@ static bool match_format(struct slice s, struct slice format, bool white, struct
         } else if (c == '\'' || c == '"') {
             if (!exact_quoted(&s, format, &i))
                 return false;
+        } else if (c == 'Z' || slice_starts(slice_skip(format, i), SLICE("GMT"))) {
+            if (!exact_utc(&s, f))
+                return false;
+            i += c == 'Z' ? 1 : 3;
+        } else if (c == '.' && i + 1 < format.n && format.p[i + 1] == 'F' && !(s.n && s.p[0] == '.')) {
+            for (i++; i < format.n && format.p[i] == 'F'; i++) /* the point of an optional fraction is optional too */
+                ;
         } else {
             if (c == '\\' && i + 1 < format.n)
                 c = format.p[++i];
@@ -554,8 +591,10 @@ NATIVE(date_parse_exact)
 {
     struct expr_value out;
 
+    if (!styles_are_fine(vm, site->n > 3 ? (unsigned)a[3].i : 0, is_offset_type(site) ? "styles" : "style"))
+        return expr_value_null();
     if (a[0].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "s");
+        return vm_throw_arg_null(vm, is_offset_type(site) ? "input" : "s");
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "format");
     if (parse_formats(vm, a[0], a[1], site->n > 3 ? (unsigned)a[3].i : 0, is_offset_type(site), &out))
@@ -566,7 +605,8 @@ NATIVE(date_parse_exact)
 NATIVE(date_try_parse_exact)
 {
     bool is_offset = is_offset_type(site);
-    bool ok = parse_formats(vm, a[0], a[1], (unsigned)a[3].i, is_offset, &a[4]);
+    bool fine = styles_are_fine(vm, (unsigned)a[3].i, is_offset ? "styles" : "style");
+    bool ok = fine && parse_formats(vm, a[0], a[1], (unsigned)a[3].i, is_offset, &a[4]);
 
     if (!ok)
         a[4] = zero_of(is_offset);

@@ -197,10 +197,12 @@ static bool read_fraction(struct slice *s, int64_t *ticks)
     for (; n < s->n && ascii_is_digit(s->p[n]); n++)
         if (n < 7)
             *ticks = *ticks * 10 + (s->p[n] - '0');
+    if (n > 7 && s->p[7] >= '5')
+        ++*ticks;
     for (unsigned i = n; i < 7; i++)
         *ticks *= 10;
     *s = slice_skip(*s, n);
-    return n > 0 && n <= 7;
+    return n > 0;
 }
 
 static bool read_parts(struct reading *r)
@@ -369,33 +371,56 @@ static bool parse_custom(struct slice format, struct slice text, int64_t *ticks)
     return text.n == 0;
 }
 
-static bool parse_exact(struct expr_value text, struct expr_value format, int64_t *ticks)
+static bool parse_one(struct expr_value text, struct expr_value format, int64_t *ticks)
 {
     struct slice f = text_slice(format);
 
-    if (text.kind != EXPR_STRING || format.kind != EXPR_STRING)
+    if (format.kind != EXPR_STRING)
         return false;
     if (f.n == 1 && (f.p[0] == 'c' || f.p[0] == 't' || f.p[0] == 'T' || f.p[0] == 'g' || f.p[0] == 'G'))
         return parse_span(text_slice(text), ticks) == READ;
     return parse_custom(f, text_slice(text), ticks);
 }
 
+/* format: a string or string[]; styles: TimeSpanStyles. */
+static bool parse_exact(struct vm *vm, struct expr_value text, struct expr_value format, int64_t styles, int64_t *ticks)
+{
+    const struct list_object *l = format.kind == EXPR_OBJECT ? OBJECT(format, list_object) : NULL;
+    bool ok = false;
+
+    if (text.kind != EXPR_STRING)
+        return false;
+    if (!l)
+        ok = parse_one(text, format, ticks);
+    for (uint32_t i = 0; l && i < l->n && !ok && vm_charge(vm, 1); i++)
+        ok = parse_one(text, l->items[i], ticks);
+    if (ok && styles)
+        *ticks = -*ticks;
+    return ok;
+}
+
+/* (input, format or formats, provider [, styles]) */
 NATIVE(span_parse_exact)
 {
     int64_t ticks;
 
     if (a[0].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "input");
-    if (!parse_exact(a[0], a[1], &ticks))
-        return vm_throw(vm, TYPE_FORMATEXCEPTION, "Input string was not in a correct format.");
-    return val_span(ticks);
+    if (a[1].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "format");
+    if (parse_exact(vm, a[0], a[1], site->n > 3 ? a[3].i : 0, &ticks))
+        return val_span(ticks);
+    if (vm->thrown)
+        return expr_value_null();
+    return vm_throw(vm, TYPE_FORMATEXCEPTION, "String '%.*s' was not recognized as a valid TimeSpan.", SLICE_ARG(text_slice(a[0])));
 }
 
 NATIVE(span_try_parse_exact)
 {
+    unsigned last = site->n - 1u;
     int64_t ticks = 0;
-    bool ok = parse_exact(a[0], a[1], &ticks);
+    bool ok = parse_exact(vm, a[0], a[1], last > 3 ? a[3].i : 0, &ticks);
 
-    a[3] = val_span(ok ? ticks : 0);
+    a[last] = val_span(ok ? ticks : 0);
     return val_bool(ok);
 }
