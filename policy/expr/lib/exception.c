@@ -139,6 +139,39 @@ NATIVE(exception_param)
     return a[0].kind == EXPR_NULL ? vm_throw_null(vm) : OBJECT(a[0], exception_object)->param;
 }
 
+/* Exceptions with a place keep it, {line, column, path}, where an ArgumentException has its parameter. */
+void exception_set_place(struct vm *vm, unsigned line, unsigned column, struct slice path)
+{
+    struct expr_value fields[3] = { val_int((int32_t)line), val_int((int32_t)column), expr_value_from_text(vm->arena, path) };
+    struct expr_value place = tuple_make(vm, TYPE_OF(OBJECT), 3, fields);
+
+    if (vm->exception.p && place.p && !OBJECT(vm->exception, exception_object)->budget)
+        OBJECT(vm->exception, exception_object)->param = place;
+}
+
+static struct expr_value place_field(struct vm *vm, struct expr_value e, unsigned i, struct expr_value none)
+{
+    if (e.kind == EXPR_NULL)
+        return vm_throw_null(vm);
+    e = OBJECT(e, exception_object)->param;
+    return e.kind == EXPR_OBJECT ? OBJECT(e, tuple_object)->f[i] : none;
+}
+
+NATIVE(exception_line)
+{
+    return place_field(vm, a[0], 0, val_int(0));
+}
+
+NATIVE(exception_column)
+{
+    return place_field(vm, a[0], 1, val_int(0));
+}
+
+NATIVE(exception_path)
+{
+    return place_field(vm, a[0], 2, expr_value_null());
+}
+
 NATIVE(exception_stack)
 {
     return expr_value_null();

@@ -7,6 +7,7 @@
 #include "platform/base/utf8.h"
 #include "policy/expr/decimal.h"
 #include "policy/expr/lib/json.h"
+#include "policy/expr/lib/lib.h"
 
 /* One open container, for the path in messages. */
 struct level {
@@ -67,6 +68,7 @@ static void *fail(struct reader *r, const char *fmt, ...)
         put_level(r, &path, r->level);
     vm_throw(r->vm, TYPE_JSONREADEREXCEPTION, "%.*s%s Path '%.*s', line %u, position %u.", SLICE_ARG(what), slice_ends(what, SLICE(".")) ? "" : ".",
              SLICE_ARG(buf_slice(&path)), line, column);
+    exception_set_place(r->vm, line, column, buf_slice(&path));
     return NULL;
 }
 

@@ -23,6 +23,8 @@ expr_native net_nullable_bool_and, net_nullable_bool_or;
 /* What a switch expression without a fitting arm throws. */
 expr_native net_exception_no_match;
 
+/* Give the exception just thrown its LineNumber, LinePosition and Path (XmlException, JsonReaderException). */
+void exception_set_place(struct vm *vm, unsigned line, unsigned column, struct slice path);
 /* The type a Type value stands for. */
 const struct type *type_of_type(struct expr_value v);
 /* Every element of a sequence in a new list; NULL: exception. */

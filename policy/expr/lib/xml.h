@@ -1,5 +1,5 @@
 /* System.Xml.Linq's trees: mutable, with parents and resolved names, in the evaluation's arena. The reader is our own:
- * it answers with .NET's messages, knows namespaces, and never looks at a DTD's entities. */
+ * it answers with .NET's messages, knows namespaces, and never looks at anything outside the text. */
 #ifndef POLICY_EXPR_LIB_XML_H
 #define POLICY_EXPR_LIB_XML_H
 
@@ -35,10 +35,16 @@ void xml_unlink(struct xobject *x);
 struct xobject *xml_clone(struct vm *vm, const struct xobject *x, unsigned depth);
 /* Parse a whole document. NULL: XmlException. */
 struct xobject *xml_read(struct vm *vm, struct slice text, bool keep_space);
-/* As ToString() writes it. */
-void xml_write(struct vm *vm, struct buf *b, const struct xobject *x, bool indented);
+/* As ToString() writes it; options are SaveOptions. Exception for what XML cannot hold. */
+void xml_write(struct vm *vm, struct buf *b, const struct xobject *x, unsigned options);
+#define XML_UNFORMATTED 1u
+#define XML_OMIT_DUPLICATES 2u
 struct slice xml_name_text(struct vm *vm, struct expr_value ns, struct expr_value local);
 bool xml_is_declaration(const struct xobject *attr);
+/* The prefix a declaration binds: "" for xmlns="...". */
+struct slice xml_declared_prefix(const struct xobject *declaration);
+/* The prefix, not empty, that is bound to the URI at x, as XElement.GetPrefixOfNamespace finds it. */
+bool xml_prefix_of(const struct xobject *x, struct slice uri, struct slice *out);
 /* The URI bound to a prefix at x (NULL: none). */
 const struct expr_value *xml_uri_of(const struct xobject *x, struct slice prefix);
 

@@ -75,31 +75,33 @@ LINK(xml_last, last)
 LINK(xelement_first_attribute, first_attr)
 LINK(xelement_last_attribute, last_attr)
 
-static struct expr_value written(struct vm *vm, const struct xobject *x, bool indented)
+static struct expr_value written(struct vm *vm, const struct xobject *x, unsigned options)
 {
     struct buf b;
 
     buf_init(&b, vm->arena);
-    xml_write(vm, &b, x, indented);
+    xml_write(vm, &b, x, options);
+    if (vm->thrown)
+        return expr_value_null();
     return b.failed ? vm_throw_budget(vm, "memory") : b.n ? text_value(buf_slice(&b)) : TEXT("");
 }
 
 NATIVE(xml_to_string)
 {
     NEED_THIS;
-    return written(vm, NODE(a[0]), true);
+    return written(vm, NODE(a[0]), 0);
 }
 
 NATIVE(xml_to_string_options)
 {
     NEED_THIS;
-    return written(vm, NODE(a[0]), !(a[1].i & 1));
+    return written(vm, NODE(a[0]), (unsigned)a[1].i);
 }
 
 NATIVE(xml_print)
 {
     NEED_THIS;
-    return written(vm, NODE(a[0]), false);
+    return written(vm, NODE(a[0]), XML_UNFORMATTED);
 }
 
 static bool deep_equals(struct vm *vm, const struct xobject *x, const struct xobject *y)
@@ -414,11 +416,10 @@ NATIVE(xelement_namespace_of)
 
 NATIVE(xelement_prefix_of)
 {
+    struct slice prefix;
+
     NEED_THIS;
-    for (const struct xobject *e = NODE(a[0]); e && a[1].kind != EXPR_NULL; e = e->parent)
-        for (const struct xobject *x = e->first_attr; x; x = x->next)
-            if (x->ns.n && xml_is_declaration(x) && value_equals(vm, x->value, FIELD(a[1], 0)))
-                return x->name;
-    return expr_value_null();
+    NEED(1, "ns");
+    return xml_prefix_of(NODE(a[0]), text_slice(FIELD(a[1], 0)), &prefix) ? text_value(prefix) : expr_value_null();
 }
 

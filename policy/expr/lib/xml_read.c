@@ -1,23 +1,55 @@
-/* Reading XML 1.0 with namespaces into XLinq's tree. A document type is kept as text: its entities are not known, so that a
- * reference to one is an error; nothing outside the text is ever looked at. */
+/* Reading XML 1.0 with namespaces into XLinq's tree. Entities that the document type declares in the text itself are put
+ * in; nothing outside the text is ever looked at, and an external entity is empty, as without a resolver in .NET. */
 #include <stdio.h>
 
 #include "platform/base/utf8.h"
+#include "policy/expr/lib/lib.h"
 #include "policy/expr/lib/xml.h"
+
+/* What entities may add to a document, and how deep they may lie in one another: .NET's MaxCharactersFromEntities, less
+ * because all of it is memory of one request. */
+#define ENTITY_BYTES_MAX ((size_t)1 << 20)
+#define ENTITY_NESTING_MAX 16u
+
+struct entity {
+    struct entity *next;
+    struct slice name, text;
+    bool open; /* being put in: a reference to it now is a circle */
+};
 
 struct xml_reader {
     struct vm *vm;
-    const char *start, *p, *end;
+    const char *start, *p, *end; /* of the text or of the entity being read */
     struct xobject *doc, *open; /* the innermost open container */
-    unsigned depth;
+    struct entity *entities;
+    size_t entity_bytes;
+    unsigned depth, entity_depth;
+    const char *tags[XLINQ_DEPTH_MAX + 1]; /* where the names of the open elements stand */
     bool keep_space;
 };
 
-/* Position 1-based, in UTF-16 units, `off` bytes from p. */
+struct place {
+    unsigned line, column;
+};
+
+/* Position 1-based, in UTF-16 units. */
+static struct place place_of(const struct xml_reader *r, const char *at)
+{
+    struct place p = { 1, 1 };
+
+    for (const char *q = r->start; q < at && q < r->end; q++) {
+        if ((*q & 0xC0) != 0x80)
+            p.column += (*q & 0xF8) == 0xF0 ? 2 : 1;
+        if (*q == '\n')
+            p = (struct place){ p.line + 1, 1 };
+    }
+    return p;
+}
+
 static void *fail(struct xml_reader *r, const char *at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static void *fail(struct xml_reader *r, const char *at, const char *fmt, ...)
 {
-    unsigned line = 1, column = 1;
+    struct place p = place_of(r, at);
     struct slice what;
     va_list args;
 
@@ -26,15 +58,8 @@ static void *fail(struct xml_reader *r, const char *at, const char *fmt, ...)
     va_start(args, fmt);
     what = arena_vprintf(r->vm->arena, fmt, args);
     va_end(args);
-    for (const char *q = r->start; q < at && q < r->end; q++) {
-        if ((*q & 0xC0) != 0x80)
-            column += (*q & 0xF8) == 0xF0 ? 2 : 1;
-        if (*q == '\n') {
-            line++;
-            column = 1;
-        }
-    }
-    vm_throw(r->vm, TYPE_XMLEXCEPTION, "%.*s Line %u, position %u.", SLICE_ARG(what), line, column);
+    vm_throw(r->vm, TYPE_XMLEXCEPTION, "%.*s Line %u, position %u.", SLICE_ARG(what), p.line, p.column);
+    exception_set_place(r->vm, p.line, p.column, SLICE(""));
     return NULL;
 }
 
@@ -52,6 +77,14 @@ static void skip_white(struct xml_reader *r)
 static bool starts(const struct xml_reader *r, const char *z)
 {
     return slice_starts(slice_of(r->p, (size_t)(r->end - r->p)), slice_from(z));
+}
+
+/* The character at p, for messages. */
+static struct slice here(const struct xml_reader *r)
+{
+    uint32_t cp;
+
+    return slice_of(r->p, text_decode(r->p, r->end, &cp));
 }
 
 /* Behind the next `mark`, or NULL. */
@@ -74,64 +107,139 @@ static bool fail_end(struct xml_reader *r)
     return fail(r, r->end, "Unexpected end of file has occurred. The following elements are not closed: %.*s.", SLICE_ARG(buf_slice(&b))) != NULL;
 }
 
-static bool is_name_byte(char c, bool first)
+static bool fail_end_in(struct xml_reader *r, const char *what)
 {
-    return (c & 0x80) || ascii_is_alpha(c) || c == '_' || c == ':' || (!first && (ascii_is_digit(c) || c == '-' || c == '.'));
+    return fail(r, r->end, "Unexpected end of file while parsing %s has occurred.", what) != NULL;
 }
 
+static bool fail_token(struct xml_reader *r, const char *expected)
+{
+    return fail(r, r->p, "'%.*s' is an unexpected token. The expected token is '%s'.", SLICE_ARG(here(r)), expected) != NULL;
+}
+
+static bool is_name_byte(char c, bool first)
+{
+    return (c & 0x80) || ascii_is_alpha(c) || c == '_' || (!first && (ascii_is_digit(c) || c == '-' || c == '.'));
+}
+
+/* A name of one or two parts, "p:name". */
 static bool read_name(struct xml_reader *r, struct slice *out)
 {
     const char *from = r->p;
+    unsigned colons = 0;
 
-    if (r->p >= r->end)
-        return fail_end(r);
-    if (!is_name_byte(*r->p, true))
-        return fail(r, r->p, "Name cannot begin with the '%c' character, hexadecimal value 0x%02X.", *r->p, (unsigned char)*r->p) != NULL;
-    while (r->p < r->end && is_name_byte(*r->p, false))
-        r->p++;
+    do {
+        if (r->p >= r->end)
+            return fail_end_in(r, "Name");
+        if (!is_name_byte(*r->p, true))
+            return fail(r, r->p, "Name cannot begin with the '%c' character, hexadecimal value 0x%02X.", *r->p, (unsigned char)*r->p) != NULL;
+        while (r->p < r->end && is_name_byte(*r->p, false))
+            r->p++;
+        if (r->p < r->end && *r->p == ':' && colons)
+            return fail(r, r->p, "The ':' character, hexadecimal value 0x3A, cannot be included in a name.") != NULL;
+    } while (r->p < r->end && *r->p == ':' && ++colons && r->p++);
     *out = slice_of(from, (size_t)(r->p - from));
     return true;
 }
 
-/* &#x41; &lt; */
-static bool read_reference(struct xml_reader *r, struct buf *b)
+static bool fail_char(struct xml_reader *r, const char *at, uint32_t cp)
+{
+    char utf8[4] = ".";
+
+    return fail(r, at, "'%.*s', hexadecimal value 0x%02X, is an invalid character.", cp ? (int)utf8_encode(cp, utf8) : 1, utf8, (unsigned)cp) != NULL;
+}
+
+/* "#x41" of &#x41; */
+static bool read_number(struct xml_reader *r, const char *from, struct slice digits, struct buf *b)
+{
+    bool hex = digits.n && digits.p[0] == 'x';
+    uint64_t cp = 0;
+    char utf8[4];
+
+    from += 1 + hex;
+    if (!(hex ? slice_hex_to_u64(slice_skip(digits, 1), &cp) : slice_to_u64(digits, 0x10FFFF, &cp)) || cp > 0x10FFFF)
+        return fail(r, from, "Invalid syntax for a %s numeric entity reference.", hex ? "hexadecimal" : "decimal") != NULL;
+    if ((cp < 32 && cp != 9 && cp != 10 && cp != 13) || (cp >= 0xD800 && cp < 0xE000) || cp == 0xFFFE || cp == 0xFFFF)
+        return fail_char(r, from, (uint32_t)cp);
+    buf_put(b, slice_of(utf8, utf8_encode((uint32_t)cp, utf8)));
+    return true;
+}
+
+static struct entity *find_entity(const struct xml_reader *r, struct slice name)
+{
+    struct entity *e = r->entities;
+
+    while (e && !slice_eq(e->name, name))
+        e = e->next;
+    return e;
+}
+
+/* What reading goes on behind an entity. */
+struct outside {
+    const char *start, *p, *end;
+    struct entity *entity;
+};
+
+/* Go on reading in the entity's text, within the limits. */
+static bool enter(struct xml_reader *r, const char *at, struct entity *e, struct outside *o)
+{
+    if (e->open)
+        return fail(r, at, "General entity '%.*s' references itself.", SLICE_ARG(e->name)) != NULL;
+    r->entity_bytes += e->text.n;
+    if (r->entity_depth == ENTITY_NESTING_MAX || r->entity_bytes > ENTITY_BYTES_MAX)
+        return vm_throw_budget(r->vm, "memory"), false;
+    *o = (struct outside){ r->start, r->p, r->end, e };
+    e->open = true;
+    r->entity_depth++;
+    r->start = r->p = e->text.p;
+    r->end = e->text.p + e->text.n;
+    return vm_charge(r->vm, 1 + (uint32_t)(e->text.n / 64));
+}
+
+static void leave(struct xml_reader *r, const struct outside *o)
+{
+    o->entity->open = false;
+    r->entity_depth--;
+    r->start = o->start;
+    r->p = o->p;
+    r->end = o->end;
+}
+
+/* &#x41; &lt; or the name of an entity of the document, which is left in *entity. */
+static bool read_reference(struct xml_reader *r, struct buf *b, struct entity **entity)
 {
     static const struct { const char *name; char c; } known[] = { { "lt", '<' }, { "gt", '>' }, { "amp", '&' }, { "quot", '"' }, { "apos", '\'' } };
     const char *from = ++r->p;
     struct slice name;
-    uint64_t cp = 0;
-    char utf8[4];
 
-    while (r->p < r->end && *r->p != ';' && r->p - from < 64 && (is_name_byte(*r->p, false) || *r->p == '#'))
+    *entity = NULL;
+    while (r->p < r->end && (is_name_byte(*r->p, r->p == from) || *r->p == ':' || (r->p == from && *r->p == '#')))
         r->p++;
     name = slice_of(from, (size_t)(r->p - from));
-    if (r->p >= r->end || *r->p != ';' || name.n == 0)
+    if (r->p >= r->end || name.n == 0)
         return fail(r, r->p, "An error occurred while parsing EntityName.") != NULL;
+    if (*r->p != ';')
+        return fail_token(r, ";");
     r->p++;
-    if (name.p[0] == '#') {
-        bool fine = name.n > 1 && name.p[1] == 'x' ? slice_hex_to_u64(slice_skip(name, 2), &cp) : slice_to_u64(slice_skip(name, 1), 0x10FFFF, &cp);
-
-        if (!fine || cp > 0x10FFFF || (cp < 32 && cp != 9 && cp != 10 && cp != 13) || (cp >= 0xD800 && cp < 0xE000) || cp == 0xFFFE || cp == 0xFFFF)
-            return fail(r, from, "'%.*s' is an invalid character.", SLICE_ARG(name)) != NULL;
-        buf_put(b, slice_of(utf8, utf8_encode((uint32_t)cp, utf8)));
-        return true;
-    }
+    if (name.p[0] == '#')
+        return read_number(r, from, slice_skip(name, 1), b);
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (slice_eq(name, slice_from(known[i].name))) {
             buf_putc(b, known[i].c);
             return true;
         }
-    return fail(r, from, "Reference to undeclared entity '%.*s'.", SLICE_ARG(name)) != NULL;
+    if (!(*entity = find_entity(r, name)))
+        return fail(r, from, "Reference to undeclared entity '%.*s'.", SLICE_ARG(name)) != NULL;
+    return true;
 }
 
+/* A character that is no markup; line ends become \n, in an attribute white space a blank. */
 static bool read_char(struct xml_reader *r, struct buf *b, bool attr)
 {
     char c = *r->p;
 
-    if (c == '&')
-        return read_reference(r, b);
     if ((unsigned char)c < 32 && !is_white(c))
-        return fail(r, r->p, "'%c', hexadecimal value 0x%02X, is an invalid character.", '.', (unsigned char)c) != NULL;
+        return fail_char(r, r->p, (unsigned char)c);
     r->p++;
     if (c == '\r') {
         if (r->p < r->end && *r->p == '\n')
@@ -147,12 +255,48 @@ static bool append(struct xml_reader *r, struct xobject *x)
     return x && xml_link(r->vm, r->open, r->open->last, x) && vm_charge(r->vm, 1);
 }
 
-/* Character data up to the next '<'. */
+/* What was read of a text so far becomes a node, or joins the one before it. */
+static bool end_text(struct xml_reader *r, struct buf *b, bool white)
+{
+    struct xobject *last = r->open->last, *x;
+
+    if (b->failed)
+        return vm_throw_budget(r->vm, "memory"), false;
+    if (b->n == 0 || r->open == r->doc || (white && !r->keep_space && !(last && last->head.type->id == TYPE_XTEXT)))
+        return true;
+    if (last && last->head.type->id == TYPE_XTEXT) {
+        last->value = text_value(text_join(r->vm->arena, text_slice(last->value), buf_slice(b)));
+        return !r->vm->arena->overflow || vm_throw_budget(r->vm, "memory").i;
+    }
+    x = xml_new(r->vm, TYPE_XTEXT);
+    if (!x)
+        return false;
+    x->value = text_value(buf_slice(b));
+    return append(r, x);
+}
+
+static bool read_all(struct xml_reader *r);
+
+/* An entity in content: its text is read as content, and what it opens it must close. */
+static bool read_entity(struct xml_reader *r, struct entity *e)
+{
+    const struct xobject *open = r->open;
+    const char *at = r->p - e->name.n - 1;
+    struct outside o;
+
+    if (!enter(r, at, e, &o) || !read_all(r))
+        return false;
+    if (r->open != open)
+        return fail_end(r);
+    leave(r, &o);
+    return true;
+}
+
+/* Character data up to the next '<', entities put in. */
 static bool read_text(struct xml_reader *r)
 {
     bool white = true;
-    const char *from = r->p;
-    struct xobject *x;
+    struct entity *e;
     struct buf b;
 
     buf_init(&b, r->vm->arena);
@@ -162,20 +306,21 @@ static bool read_text(struct xml_reader *r)
             return fail(r, r->p, "Data at the root level is invalid.") != NULL;
         if (r->end - r->p >= 3 && memcmp(r->p, "]]>", 3) == 0)
             return fail(r, r->p, "']]>' is not allowed in character data.") != NULL;
-        if (!read_char(r, &b, false))
+        if (*r->p != '&') {
+            if (!read_char(r, &b, false))
+                return false;
+            continue;
+        }
+        if (!read_reference(r, &b, &e))
             return false;
+        if (e && (!end_text(r, &b, white) || !read_entity(r, e)))
+            return false;
+        if (e)
+            buf_init(&b, r->vm->arena);
     }
-    if (r->p >= r->end && r->open != r->doc)
+    if (r->p >= r->end && r->open != r->doc && r->entity_depth == 0)
         return fail_end(r);
-    if (r->open == r->doc || r->p == from || (white && !r->keep_space))
-        return true;
-    if (r->open->last && r->open->last->head.type->id == TYPE_XTEXT) /* behind a dropped comment there is none; kept apart otherwise */
-        return true;
-    x = xml_new(r->vm, TYPE_XTEXT);
-    if (!x || b.failed)
-        return vm_throw_budget(r->vm, "memory"), false;
-    x->value = text_value(buf_slice(&b));
-    return append(r, x);
+    return end_text(r, &b, white);
 }
 
 static struct expr_value copy(struct xml_reader *r, struct slice s)
@@ -195,13 +340,13 @@ static bool read_marked(struct xml_reader *r, unsigned type, size_t n, const cha
     if (!x)
         return false;
     if (!to)
-        return fail_end(r);
+        return fail_end_in(r, type == TYPE_XCDATA ? "CDATA" : type == TYPE_XCOMMENT ? "Comment" : "PI");
     r->p = to + strlen(close);
     if (type == TYPE_XCDATA && r->open == r->doc)
         return fail(r, from - 7, "Data at the root level is invalid.") != NULL;
     s = slice_of(from, (size_t)(to - from));
-    if (type == TYPE_XCOMMENT && slice_find(s, SLICE("--")) >= 0)
-        return fail(r, from, "An XML comment cannot contain '--', and '-' cannot be the last character.") != NULL;
+    if (type == TYPE_XCOMMENT && (slice_find(s, SLICE("--")) >= 0 || slice_ends(s, SLICE("-"))))
+        return fail(r, slice_find(s, SLICE("--")) >= 0 ? from + slice_find(s, SLICE("--")) : to - 1, "An XML comment cannot contain '--', and '-' cannot be the last character.") != NULL;
     if (type == TYPE_XPROCESSINGINSTRUCTION) {
         while (target < s.n && !is_white(s.p[target]))
             target++;
@@ -223,6 +368,84 @@ static bool read_marked(struct xml_reader *r, unsigned type, size_t n, const cha
         return vm_throw_budget(r->vm, "memory"), false;
     x->value = text_value(b.n ? buf_slice(&b) : SLICE(""));
     return append(r, x);
+}
+
+/* A quoted literal behind white space, or nothing. */
+static bool take_literal(struct xml_reader *r, struct slice *out)
+{
+    const char *close;
+
+    skip_white(r);
+    if (r->p >= r->end || (*r->p != '"' && *r->p != '\''))
+        return false;
+    close = memchr(r->p + 1, *r->p, (size_t)(r->end - r->p - 1));
+    if (!close)
+        return false;
+    *out = slice_of(r->p + 1, (size_t)(close - r->p - 1));
+    r->p = close + 1;
+    return true;
+}
+
+/* Character references of an entity's value are put in where it is declared, all else where it is used. */
+static bool declared_text(struct xml_reader *r, struct slice literal, struct slice *out)
+{
+    struct buf b;
+
+    buf_init(&b, r->vm->arena);
+    for (size_t i = 0; i < literal.n; i++) {
+        ptrdiff_t end = literal.p[i] == '&' && i + 1 < literal.n && literal.p[i + 1] == '#' ? slice_find_byte(slice_skip(literal, i), ';') : -1;
+
+        if (end < 0) {
+            buf_putc(&b, literal.p[i]);
+            continue;
+        }
+        if (!read_number(r, literal.p + i + 1, slice_sub(literal, i + 2, i + (size_t)end), &b))
+            return false;
+        i += (size_t)end;
+    }
+    *out = b.n ? buf_slice(&b) : SLICE("");
+    return !b.failed || vm_throw_budget(r->vm, "memory").i;
+}
+
+/* <!ENTITY name "text"> or <!ENTITY name SYSTEM "...">; the first of a name holds. p is behind "<!ENTITY". */
+static bool read_entity_declaration(struct xml_reader *r)
+{
+    struct entity *e = vm_new(r->vm, struct entity);
+    struct slice literal;
+
+    skip_white(r);
+    if (!e || (r->p < r->end && *r->p == '%')) /* parameter entities have nothing to do with content */
+        return e != NULL;
+    if (!read_name(r, &e->name))
+        return false;
+    e->text = SLICE("");
+    if (take_literal(r, &literal) && !declared_text(r, literal, &e->text))
+        return false;
+    if (!find_entity(r, e->name)) {
+        e->next = r->entities;
+        r->entities = e;
+    }
+    return vm_charge(r->vm, 1);
+}
+
+/* The internal subset up to its ']': entities are noted, all other declarations skipped. */
+static bool read_subset(struct xml_reader *r)
+{
+    struct slice literal;
+
+    while (r->p < r->end) {
+        const char *close = starts(r, "<!--") ? find(r, r->p + 4, "-->") : starts(r, "<?") ? find(r, r->p, "?>") : NULL;
+
+        if (*r->p == ']')
+            return r->p++ != NULL;
+        if (close)
+            r->p = close;
+        else if (!starts(r, "<!ENTITY"))
+            r->p += *r->p == '"' || *r->p == '\'' ? take_literal(r, &literal) ? 0 : 1 : 1;
+        else if (r->p += 8, !read_entity_declaration(r))
+            return false;
+    }
+    return fail_end_in(r, "DTD");
 }
 
 /* <!DOCTYPE name [PUBLIC "p"] ["s"] [ [subset] ]> */
@@ -247,12 +470,11 @@ static bool read_doctype(struct xml_reader *r)
             x->extra[ids++] = copy(r, slice_of(r->p + 1, (size_t)(close - r->p - 1)));
             r->p = close + 1;
         } else if (*r->p == '[') {
-            const char *close = find(r, r->p, "]");
+            const char *from = ++r->p;
 
-            if (!close)
-                return fail_end(r);
-            x->value = copy(r, slice_of(r->p + 1, (size_t)(close - r->p - 1)));
-            r->p = close + 1;
+            if (!read_subset(r))
+                return false;
+            x->value = copy(r, slice_of(from, (size_t)(r->p - from - 1)));
         } else {
             r->p++;
         }
@@ -269,6 +491,31 @@ static bool read_doctype(struct xml_reader *r)
 
 /* ---- elements ---- */
 
+/* The value up to the quote, or to the end of an entity. */
+static bool read_value(struct xml_reader *r, struct buf *b, char quote)
+{
+    struct entity *e;
+    struct outside o;
+
+    while (r->p < r->end && !(quote && *r->p == quote)) {
+        if (*r->p == '<')
+            return fail(r, r->p, "'<', hexadecimal value 0x3C, is an invalid attribute character.") != NULL;
+        if (*r->p != '&') {
+            if (!read_char(r, b, true))
+                return false;
+            continue;
+        }
+        if (!read_reference(r, b, &e))
+            return false;
+        if (!e)
+            continue;
+        if (!enter(r, r->p - e->name.n - 1, e, &o) || !read_value(r, b, 0))
+            return false;
+        leave(r, &o);
+    }
+    return true;
+}
+
 static bool read_attribute(struct xml_reader *r, struct xobject *e)
 {
     struct xobject *x = xml_new(r->vm, TYPE_XATTRIBUTE);
@@ -279,27 +526,26 @@ static bool read_attribute(struct xml_reader *r, struct xobject *e)
     if (!x || !read_name(r, &name))
         return false;
     x->name = copy(r, name);
+    x->extra[0] = val_long(name.p - r->start); /* for messages, until the element's names are resolved */
     skip_white(r);
     if (r->p >= r->end)
         return fail_end(r);
     if (*r->p != '=')
-        return fail(r, r->p, "'%c' is an unexpected token. The expected token is '='.", *r->p) != NULL;
+        return fail_token(r, "=");
     r->p++;
     skip_white(r);
     if (r->p >= r->end)
         return fail_end(r);
     quote = *r->p;
     if (quote != '"' && quote != '\'')
-        return fail(r, r->p, "'%c' is an unexpected token. The expected token is '\"' or '''.", quote) != NULL;
+        return fail_token(r, "\"' or ''");
+    x->extra[1] = val_long(r->p - r->start);
     buf_init(&b, r->vm->arena);
-    for (r->p++; r->p < r->end && *r->p != quote;) {
-        if (*r->p == '<')
-            return fail(r, r->p, "'<', hexadecimal value 0x3C, is an invalid attribute character.") != NULL;
-        if (!read_char(r, &b, true))
-            return false;
-    }
+    r->p++;
+    if (!read_value(r, &b, quote))
+        return false;
     if (r->p >= r->end)
-        return fail_end(r);
+        return fail(r, r->end, "There is an unclosed literal string.") != NULL;
     r->p++;
     x->value = text_value(b.n ? buf_slice(&b) : SLICE(""));
     x->parent = e;
@@ -320,8 +566,6 @@ static bool resolve(struct xml_reader *r, const char *at, struct xobject *x, con
     if (colon >= 0) {
         prefix = slice_first(name, (size_t)colon);
         x->name = text_value(slice_skip(name, (size_t)colon + 1));
-        if (colon == 0 || x->name.n == 0)
-            return fail(r, at, "The ':' character, hexadecimal value 0x3A, cannot be included in a name.") != NULL;
     } else if (attr) {
         return true;
     }
@@ -337,20 +581,48 @@ static bool resolve(struct xml_reader *r, const char *at, struct xobject *x, con
     return true;
 }
 
+/* xmlns:p="u": not every binding is allowed. */
+static bool check_binding(struct xml_reader *r, const struct xobject *x)
+{
+    struct slice prefix = slice_skip(text_slice(x->name), 6), uri = text_slice(x->value);
+    const char *at = r->start + x->extra[0].i;
+
+    if (slice_eq(prefix, SLICE("xml")) ? !slice_eq(uri, SLICE(XML_URI)) : slice_eq(uri, SLICE(XML_URI)))
+        return fail(r, at, "Prefix \"xml\" is reserved for use by XML and can be mapped only to namespace name \"" XML_URI "\".") != NULL;
+    if (slice_eq(prefix, SLICE("xmlns")) || slice_eq(uri, SLICE(XMLNS_URI)))
+        return fail(r, at, "Prefix \"xmlns\" is reserved for use by XML.") != NULL;
+    return uri.n || fail(r, r->start + x->extra[1].i, "Invalid namespace declaration.") != NULL;
+}
+
+/* Is one of the attributes before x of the same name? */
+static bool check_unique(struct xml_reader *r, const struct xobject *e, const struct xobject *x)
+{
+    const char *at = r->start + x->extra[0].i;
+    uint32_t n = 0;
+
+    for (const struct xobject *y = e->first_attr; y != x; y = y->next, n++)
+        if (slice_eq(text_slice(x->name), text_slice(y->name)) && slice_eq(text_slice(x->ns), text_slice(y->ns))) {
+            size_t name = 0;
+
+            while (is_name_byte(at[name], name == 0) || at[name] == ':')
+                name++;
+            return fail(r, at, "'%.*s' is a duplicate attribute name.", (int)name, at) != NULL;
+        }
+    return vm_charge(r->vm, n / 16);
+}
+
 static bool resolve_all(struct xml_reader *r, const char *at, struct xobject *e)
 {
     for (struct xobject *x = e->first_attr; x; x = x->next) /* declarations first: they hold for the element's own name */
-        if (slice_starts(text_slice(x->name), SLICE("xmlns:")) && !resolve(r, at, x, e, true))
+        if (slice_starts(text_slice(x->name), SLICE("xmlns:")) && (!check_binding(r, x) || !resolve(r, at, x, e, true)))
             return false;
         else if (x->ns.kind == EXPR_NULL)
             x->ns = TEXT("");
-    for (struct xobject *x = e->first_attr; x; x = x->next) {
-        if (x->ns.n == 0 && !resolve(r, at, x, e, true))
+    for (struct xobject *x = e->first_attr; x; x = x->next)
+        if ((x->ns.n == 0 && !resolve(r, r->start + x->extra[0].i, x, e, true)) || !check_unique(r, e, x))
             return false;
-        for (struct xobject *y = e->first_attr; y != x; y = y->next)
-            if (slice_eq(text_slice(x->name), text_slice(y->name)) && slice_eq(text_slice(x->ns), text_slice(y->ns)))
-                return fail(r, at, "'%.*s' is a duplicate attribute name.", (int)x->name.n, x->name.s) != NULL;
-    }
+    for (struct xobject *x = e->first_attr; x; x = x->next)
+        x->extra[0] = x->extra[1] = expr_value_null();
     return resolve(r, at, e, e, false);
 }
 
@@ -377,7 +649,11 @@ static bool read_start(struct xml_reader *r)
             return fail_end(r);
         if (*r->p == '>' || starts(r, "/>"))
             break;
-        if (before == r->p || !is_name_byte(*r->p, true))
+        if (*r->p == '/')
+            return r->p++, fail_token(r, ">");
+        if (before == r->p)
+            return fail(r, r->p, "'%.*s' is an unexpected token. Expecting white space.", SLICE_ARG(here(r))) != NULL;
+        if (!is_name_byte(*r->p, true))
             return fail(r, r->p, "Name cannot begin with the '%c' character, hexadecimal value 0x%02X.", *r->p, (unsigned char)*r->p) != NULL;
         if (!read_attribute(r, e))
             return false;
@@ -390,11 +666,26 @@ static bool read_start(struct xml_reader *r)
         return false;
     e->open = *r->p == '>';
     r->p += e->open ? 1 : 2;
-    if (e->open)
+    if (e->open) {
         r->open = e;
-    else
+        r->tags[r->depth] = at;
+    } else {
         r->depth--;
+    }
     return true;
+}
+
+/* </b> for the start tag on top. */
+static bool fail_pair(struct xml_reader *r, const char *at, struct slice name)
+{
+    const char *tag = r->tags[r->depth];
+    struct place p = place_of(r, tag);
+    size_t n = 0;
+
+    while (is_name_byte(tag[n], n == 0) || tag[n] == ':')
+        n++;
+    return fail(r, at, "The '%.*s' start tag on line %u position %u does not match the end tag of '%.*s'.", (int)n, tag, p.line, p.column,
+                SLICE_ARG(name)) != NULL;
 }
 
 /* The name an element was written with: its prefix is gone, so that the start tag is compared by what it stands for. */
@@ -410,7 +701,7 @@ static bool read_end(struct xml_reader *r)
     if (r->p >= r->end)
         return fail_end(r);
     if (*r->p != '>')
-        return fail(r, r->p, "'%c' is an unexpected token. The expected token is '>'.", *r->p) != NULL;
+        return fail_token(r, ">");
     r->p++;
     if (e == r->doc)
         return fail(r, at, "Unexpected end tag.") != NULL;
@@ -418,7 +709,7 @@ static bool read_end(struct xml_reader *r)
     if (!resolve(r, at, &end, e, false))
         return false;
     if (!slice_eq(text_slice(end.name), text_slice(e->name)) || !slice_eq(text_slice(end.ns), text_slice(e->ns)))
-        return fail(r, at, "The '%.*s' start tag does not match the end tag of '%.*s'.", (int)e->name.n, e->name.s, SLICE_ARG(name)) != NULL;
+        return fail_pair(r, at, name);
     r->open = e->parent;
     r->depth--;
     return true;
@@ -438,6 +729,11 @@ static bool read_declaration(struct xml_reader *r)
         if (!starts(r, "?>") && !read_attribute(r, &holder))
             return false;
     }
+    if (!holder.first_attr || !slice_eq(text_slice(holder.first_attr->name), SLICE("version")))
+        return fail(r, r->start + 5, "Syntax for an XML declaration is invalid.") != NULL;
+    if (!slice_eq(text_slice(holder.first_attr->value), SLICE("1.0")))
+        return fail(r, r->start + holder.first_attr->extra[1].i + 1, "Version number '%.*s' is invalid.", (int)holder.first_attr->value.n,
+                    holder.first_attr->value.s) != NULL;
     r->p += 2;
     for (struct xobject *x = holder.first_attr; x; x = x->next)
         for (unsigned i = 0; i < 3; i++)
@@ -460,24 +756,37 @@ static bool read_markup(struct xml_reader *r)
     return starts(r, "</") ? read_end(r) : read_start(r);
 }
 
+static bool read_all(struct xml_reader *r)
+{
+    while (r->p < r->end)
+        if (*r->p == '<' ? !read_markup(r) : !read_text(r))
+            return false;
+    return true;
+}
+
 struct xobject *xml_read(struct vm *vm, struct slice text, bool keep_space)
 {
-    struct xml_reader r = { .vm = vm, .start = text.p, .p = text.p, .end = text.p + text.n, .keep_space = keep_space };
+    struct xml_reader *r = vm_new(vm, struct xml_reader);
     bool root = false;
 
-    r.doc = r.open = xml_new(vm, TYPE_XDOCUMENT);
-    if (!r.doc || !vm_charge(vm, (uint32_t)(text.n / 64)))
+    if (!r || !vm_charge(vm, (uint32_t)(text.n / 64)))
         return NULL;
-    if (starts(&r, "<?xml") && text.n > 5 && is_white(text.p[5]) && !read_declaration(&r))
+    r->vm = vm;
+    r->start = r->p = text.p;
+    r->end = text.p + text.n;
+    r->keep_space = keep_space;
+    r->doc = r->open = xml_new(vm, TYPE_XDOCUMENT);
+    if (!r->doc)
         return NULL;
-    while (r.p < r.end)
-        if (*r.p == '<' ? !read_markup(&r) : !read_text(&r))
-            return NULL;
-    for (struct xobject *x = r.doc->first; x; x = x->next)
+    if (starts(r, "<?xml") && text.n > 5 && (is_white(text.p[5]) || text.p[5] == '?') && !read_declaration(r))
+        return NULL;
+    if (!read_all(r))
+        return NULL;
+    for (struct xobject *x = r->doc->first; x; x = x->next)
         root |= xml_is_element(x);
-    if (r.open != r.doc)
-        return fail_end(&r), NULL;
+    if (r->open != r->doc)
+        return fail_end(r), NULL;
     if (!root)
         vm_throw(vm, TYPE_XMLEXCEPTION, "Root element is missing.");
-    return root ? r.doc : NULL;
+    return root ? r->doc : NULL;
 }
