@@ -84,7 +84,10 @@ static const struct comparer_object *comparer_if(struct expr_value v)
 bool comparer_equals(struct vm *vm, struct expr_value comparer, struct expr_value x, struct expr_value y)
 {
     const struct comparer_object *c = comparer_if(comparer);
+    struct expr_value pair[2] = { x, y };
 
+    if (object_if(comparer, TYPE_XNODEEQUALITYCOMPARER))
+        return net_xml_deep_equals(vm, NULL, pair).i;
     if (!c || c->comparison == COMPARISON_DEFAULT || x.kind != EXPR_STRING || y.kind != EXPR_STRING || !(c->comparison & 1))
         return value_equals(vm, x, y);
     return text_compare_ordinal(x, y, true) == 0;
@@ -95,6 +98,8 @@ int comparer_compare(struct vm *vm, struct expr_value comparer, struct expr_valu
     const struct comparer_object *c = comparer_if(comparer);
     struct expr_value pair[2] = { x, y }, out;
 
+    if (object_if(comparer, TYPE_XNODEDOCUMENTORDERCOMPARER))
+        return (int)net_xml_compare_order(vm, NULL, pair).i;
     if (c && c->fn.kind != EXPR_NULL)
         return vm_call(vm, c->fn, pair, 2, &out) ? (int)out.i : 0;
     if (!c || c->comparison == COMPARISON_DEFAULT)

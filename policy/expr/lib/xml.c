@@ -136,40 +136,45 @@ bool xml_is_named(const struct xobject *x, struct expr_value name)
 
 /* ---- content ---- */
 
+/* "P1DT2H3M4.5S" */
+static struct expr_value duration_text(struct vm *vm, int64_t ticks)
+{
+    uint64_t t = ticks < 0 ? 0 - (uint64_t)ticks : (uint64_t)ticks, s = t / 10000000, f = t % 10000000;
+    char digits[16];
+    struct buf b;
+    int n;
+
+    buf_init(&b, vm->arena);
+    buf_puts(&b, ticks < 0 ? "-P" : "P");
+    if (s / 86400)
+        buf_printf(&b, "%lluD", (unsigned long long)(s / 86400));
+    if (s % 86400 || f || t == 0)
+        buf_putc(&b, 'T');
+    if (s / 3600 % 24)
+        buf_printf(&b, "%lluH", (unsigned long long)(s / 3600 % 24));
+    if (s / 60 % 60)
+        buf_printf(&b, "%lluM", (unsigned long long)(s / 60 % 60));
+    n = snprintf(digits, sizeof digits, "%07llu", (unsigned long long)f);
+    while (n > 0 && digits[n - 1] == '0')
+        n--;
+    if (f)
+        buf_printf(&b, "%llu.%.*sS", (unsigned long long)(s % 60), n, digits);
+    else if (s % 60 || t == 0)
+        buf_printf(&b, "%lluS", (unsigned long long)(s % 60));
+    return b.failed ? vm_throw_budget(vm, "memory") : text_value(buf_slice(&b));
+}
+
 /* XContainer's text of a value: numbers, dates and bools as XML Schema writes them. */
 struct expr_value xml_content_text(struct vm *vm, struct expr_value v)
 {
+    if (xml_is(v))
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "An XObject cannot be used as a value.");
     if (v.kind == EXPR_BOOL)
         return v.i ? TEXT("true") : TEXT("false");
     if (v.kind == EXPR_DATETIME || v.kind == EXPR_OFFSETTIME)
         return format_time(vm, v, SLICE("json"));
-    if (v.kind == EXPR_TIMESPAN) {
-        struct buf b;
-        uint64_t t = v.i < 0 ? 0 - (uint64_t)v.i : (uint64_t)v.i, s = t / 10000000, f = t % 10000000;
-
-        buf_init(&b, vm->arena);
-        buf_puts(&b, v.i < 0 ? "-P" : "P");
-        if (s / 86400)
-            buf_printf(&b, "%lluD", (unsigned long long)(s / 86400));
-        if (s % 86400 || f || t == 0) {
-            buf_putc(&b, 'T');
-            if (s / 3600 % 24)
-                buf_printf(&b, "%lluH", (unsigned long long)(s / 3600 % 24));
-            if (s / 60 % 60)
-                buf_printf(&b, "%lluM", (unsigned long long)(s / 60 % 60));
-            if (f) {
-                char digits[16];
-                int n = snprintf(digits, sizeof digits, "%07llu", (unsigned long long)f);
-
-                while (n > 0 && digits[n - 1] == '0')
-                    n--;
-                buf_printf(&b, "%llu.%.*sS", (unsigned long long)(s % 60), n, digits);
-            } else if (s % 60 || t == 0) {
-                buf_printf(&b, "%lluS", (unsigned long long)(s % 60));
-            }
-        }
-        return text_value(buf_slice(&b));
-    }
+    if (v.kind == EXPR_TIMESPAN)
+        return duration_text(vm, v.i);
     if (v.kind == EXPR_F64 && v.d - v.d != 0 && v.d == v.d)
         return v.d > 0 ? TEXT("INF") : TEXT("-INF");
     return value_to_string(vm, v);
@@ -203,6 +208,63 @@ static bool is_above(const struct xobject *maybe, const struct xobject *x)
     return false;
 }
 
+static bool refuse(struct vm *vm, const char *what)
+{
+    vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "A node of type %s cannot be added to content.", what);
+    return false;
+}
+
+/* A document holds one element, and one document type in front of it. */
+static bool fits_document(struct vm *vm, const struct xobject *d, const struct xobject *after, const struct xobject *x)
+{
+    bool doctype = x->head.type->id == TYPE_XDOCUMENTTYPE, before = true;
+
+    for (const struct xobject *c = d->first; c; c = c->next) {
+        bool in_front = after && before;
+
+        if (c == after)
+            before = false;
+        if ((xml_is_element(c) && !(doctype && !in_front)) || (c->head.type->id == TYPE_XDOCUMENTTYPE && !(!doctype && in_front))) {
+            vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "This operation would create an incorrectly structured document.");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_white(struct slice s)
+{
+    return slice_trim(s).n == 0;
+}
+
+/* May x stand in `to`, behind `after`? */
+static bool fits(struct vm *vm, const struct xobject *to, const struct xobject *after, const struct xobject *x)
+{
+    bool document = to->head.type->id == TYPE_XDOCUMENT;
+
+    switch (x->head.type->id) {
+    case TYPE_XDOCUMENT: return refuse(vm, "Document");
+    case TYPE_XDOCUMENTTYPE: return document ? fits_document(vm, to, after, x) : refuse(vm, "DocumentType");
+    case TYPE_XELEMENT: return !document || fits_document(vm, to, after, x);
+    case TYPE_XCDATA: return !document || refuse(vm, "CDATA");
+    case TYPE_XTEXT:
+        if (!document || is_white(text_slice(x->value)))
+            return true;
+        vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Non-whitespace characters cannot be added to content.");
+        return false;
+    default: return true;
+    }
+}
+
+static bool insert_node(struct vm *vm, struct xobject *to, struct xobject **after, struct xobject *x)
+{
+    if (!fits(vm, to, *after, x))
+        return false;
+    if ((x->parent || is_above(x, to)) && !(x = xml_clone(vm, x, XLINQ_DEPTH_MAX * 2)))
+        return false;
+    return xml_link(vm, to, *after, x) && (*after = x, vm_charge(vm, 1));
+}
+
 /* Put content behind *after, which moves; text next to text is joined. */
 bool xml_insert(struct vm *vm, struct xobject *to, struct xobject **after, struct expr_value content)
 {
@@ -213,19 +275,14 @@ bool xml_insert(struct vm *vm, struct xobject *to, struct xobject **after, struc
 
     if (content.kind == EXPR_NULL)
         return true;
-    if (xml_is(content) && NODE(content)->head.type->id != TYPE_XDOCUMENT) {
-        x = NODE(content);
-        if (x->head.type->id == TYPE_XATTRIBUTE)
-            return xml_add_attribute(vm, to, x);
-        if (to->head.type->id == TYPE_XDOCUMENT && xml_is_element(x))
-            for (const struct xobject *c = to->first; c; c = c->next)
-                if (xml_is_element(c))
-                    return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "This operation would create an incorrectly structured document."), false;
-        if ((x->parent || is_above(x, to)) && !(x = xml_clone(vm, x, XLINQ_DEPTH_MAX * 2)))
-            return false;
-        return xml_link(vm, to, *after, x) && (*after = x, vm_charge(vm, 1));
+    if (xml_is(content)) {
+        if (NODE(content)->head.type->id != TYPE_XATTRIBUTE)
+            return insert_node(vm, to, after, NODE(content));
+        if (*after == to->last && xml_is_element(to))
+            return xml_add_attribute(vm, to, NODE(content));
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "An attribute cannot be added to content."), false;
     }
-    if (content.kind == EXPR_OBJECT && !xml_is(content) && type_element(vm->arena, type_of_value(content))) {
+    if (content.kind == EXPR_OBJECT && type_element(vm->arena, type_of_value(content))) {
         if (!iter_open(vm, content, &it))
             return false;
         while ((got = iter_next(vm, &it, &v)) > 0)
@@ -248,7 +305,7 @@ bool xml_insert(struct vm *vm, struct xobject *to, struct xobject **after, struc
     if (!x)
         return false;
     x->value = v;
-    return xml_link(vm, to, *after, x) && (*after = x, true);
+    return fits(vm, to, *after, x) && xml_link(vm, to, *after, x) && (*after = x, true);
 }
 
 bool xml_append(struct vm *vm, struct xobject *to, struct expr_value content)
@@ -305,6 +362,8 @@ NATIVE(xpi_new)
 
     if (a[0].kind == EXPR_NULL || a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, a[0].kind == EXPR_NULL ? "target" : "data");
+    if (slice_eq_icase(text_slice(a[0]), SLICE("xml")))
+        return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "'%.*s' is an invalid name for a processing instruction.", (int)a[0].n, a[0].s);
     x = xml_new(vm, TYPE_XPROCESSINGINSTRUCTION);
     if (x) {
         x->name = a[0];
@@ -326,6 +385,12 @@ NATIVE(xdoctype_new)
         x->value = a[3];
     }
     return xml_or_null(x);
+}
+
+NATIVE(xdeclaration_copy)
+{
+    NEED(0, "other");
+    return tuple_make(vm, TYPE_OF(XDECLARATION), 3, OBJECT(a[0], tuple_object)->f);
 }
 
 NATIVE(xdeclaration_new)
@@ -425,6 +490,18 @@ NATIVE(xdocument_set_declaration)
         FIELD(a[0], i) = a[1]; \
         return expr_value_null(); \
     }
+#define SET_NODE(set, field) \
+    NATIVE(set) \
+    { \
+        NEED_THIS; \
+        NODE(a[0])->field = a[1]; \
+        return expr_value_null(); \
+    }
+SET_NODE(xdoctype_set_name, name)
+SET_NODE(xdoctype_set_public, extra[0])
+SET_NODE(xdoctype_set_system, extra[1])
+SET_NODE(xdoctype_set_subset, value)
+SET_NODE(xpi_set_target, name)
 PART(xdoctype_public, NODE(a[0])->extra[0])
 PART(xdoctype_system, NODE(a[0])->extra[1])
 PART(xdoctype_subset, NODE(a[0])->value)

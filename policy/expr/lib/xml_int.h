@@ -24,6 +24,8 @@ bool xml_insert(struct vm *vm, struct xobject *to, struct xobject **after, struc
 /* The same at the end; attributes too. */
 bool xml_append(struct vm *vm, struct xobject *to, struct expr_value content);
 bool xml_add_attribute(struct vm *vm, struct xobject *e, struct xobject *x);
+/* Order in the document, nulls first. Exception when two nodes have no ancestor in common. */
+int xml_document_order(struct vm *vm, struct expr_value x, struct expr_value y);
 /* The attribute of an XName, or NULL. */
 struct xobject *xml_find_attribute(struct xobject *e, struct expr_value name);
 

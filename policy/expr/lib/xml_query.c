@@ -1,4 +1,5 @@
 /* System.Xml.Linq: properties, conversions and sequences of nodes. */
+#include "policy/expr/lib/comparer.h"
 #include "policy/expr/lib/json.h"
 #include "policy/expr/lib/xml_int.h"
 
@@ -129,6 +130,60 @@ NATIVE(xml_deep_equals)
     return val_bool(deep_equals(vm, NODE(a[0]), NODE(a[1])));
 }
 
+/* XML Schema's "-P1Y2M3DT4H5M6.7S" in ticks, a year of 365 and a month of 30 days as .NET counts them. */
+static bool read_duration(struct slice s, int64_t *ticks)
+{
+    static const struct { char unit; bool time; int64_t seconds; } units[] = {
+        { 'Y', false, 365 * 86400 }, { 'M', false, 30 * 86400 }, { 'D', false, 86400 }, { 'H', true, 3600 }, { 'M', true, 60 }, { 'S', true, 1 } };
+    bool negative = s.n && s.p[0] == '-', time = false;
+    size_t next = 0, i = negative + 1;
+    int64_t sum = 0;
+
+    if (s.n < 3u + negative || s.p[negative] != 'P')
+        return false;
+    while (i < s.n) {
+        uint64_t n;
+        int64_t fraction = 0, part = 1000000;
+        size_t from;
+
+        if (s.p[i] == 'T' && !time && i + 1 < s.n) {
+            time = true;
+            i++;
+        }
+        for (from = i; i < s.n && ascii_is_digit(s.p[i]);)
+            i++;
+        if (!slice_to_u64(slice_sub(s, from, i), UINT64_C(10000000000), &n))
+            return false;
+        if (i < s.n && s.p[i] == '.')
+            for (i++; i < s.n && ascii_is_digit(s.p[i]); i++, part /= 10)
+                fraction += (s.p[i] - '0') * part;
+        while (next < COUNT_OF(units) && !(i < s.n && units[next].unit == s.p[i] && units[next].time == time))
+            next++;
+        if (next == COUNT_OF(units) || ((fraction || part != 1000000) && s.p[i] != 'S'))
+            return false;
+        if (n > (uint64_t)(INT64_MAX / 10000000 / units[next].seconds) ||
+            __builtin_add_overflow(sum, (int64_t)n * units[next].seconds * 10000000 + fraction, &sum))
+            return false;
+        next++;
+        i++;
+    }
+    *ticks = negative ? -sum : sum;
+    return true;
+}
+
+/* What XmlConvert reads in other words than Parse does. */
+static bool read_schema(struct slice s, const struct type *want, struct expr_value *out)
+{
+    bool infinite = slice_eq(s, SLICE("INF")) || slice_eq(s, SLICE("-INF"));
+    double d = s.n && s.p[0] == '-' ? -__builtin_inf() : __builtin_inf();
+
+    *out = (struct expr_value){ .kind = EXPR_TIMESPAN };
+    if (want->id == TYPE_TIMESPAN)
+        return read_duration(s, &out->i);
+    *out = type_kind(want) == EXPR_F32 ? (struct expr_value){ .kind = EXPR_F32, .f = (float)d } : val_double(d);
+    return infinite && (type_kind(want) == EXPR_F64 || type_kind(want) == EXPR_F32);
+}
+
 /* (int)element: XmlConvert's reading, white space around it allowed. */
 NATIVE(xml_to)
 {
@@ -137,7 +192,7 @@ NATIVE(xml_to)
     struct slice s;
 
     if (a[0].kind == EXPR_NULL)
-        return !type_is_value(site->ret) || type_is_nullable(site->ret) ? a[0] : vm_throw_arg_null(vm, xml_is(a[0]) ? "element" : "element");
+        return !type_is_value(site->ret) || type_is_nullable(site->ret) ? a[0] : vm_throw_arg_null(vm, site->on && site->on->id == TYPE_XATTRIBUTE ? "attribute" : "element");
     text = net_xml_value(vm, site, a);
     if (vm->thrown || want->id == TYPE_STRING)
         return text;
@@ -151,6 +206,10 @@ NATIVE(xml_to)
     }
     if (want->id == TYPE_DATETIME && json_read_date(s, &date))
         return date;
+    if (read_schema(s, want, &date))
+        return date;
+    if (want->id == TYPE_TIMESPAN)
+        return vm_throw(vm, TYPE_FORMATEXCEPTION, "The string '%.*s' is not a valid TimeSpan value.", SLICE_ARG(s));
     struct jtoken *t = json_value(vm, text_value(s));
     return t ? json_convert(vm, object_value(t), site->ret) : expr_value_null();
 }
@@ -302,9 +361,27 @@ EACH(xmls_descendants_and_self, add_whole)
 EACH(xmls_ancestors, add_above)
 EACH(xmls_attributes, pick_attributes)
 
-NATIVE(xmls_same)
+static bool add_nodes_below(struct vm *vm, struct list_object *l, struct xobject *x, const struct expr_value *name)
 {
-    return a[0];
+    return pick_below(vm, l, x, PICK_NODES, name, false);
+}
+
+static bool add_whole_nodes(struct vm *vm, struct list_object *l, struct xobject *x, const struct expr_value *name)
+{
+    return pick_below(vm, l, x, PICK_NODES, name, true);
+}
+EACH(xmls_descendant_nodes, add_nodes_below)
+EACH(xmls_descendant_nodes_and_self, add_whole_nodes)
+EACH(xmls_ancestors_and_self, pick_above)
+
+NATIVE(xmls_in_order)
+{
+    static const struct object order = { TYPE_OF(XNODEDOCUMENTORDERCOMPARER) };
+    struct list_object *l;
+
+    NEED(0, "source");
+    l = linq_collect(vm, a[0], &type_list_object);
+    return finish(vm, site, l && comparer_sort(vm, l->items, l->n, object_value(&order)), l);
 }
 
 NATIVE(xmls_remove)
@@ -371,29 +448,118 @@ NATIVE(xattribute_is_namespace)
     return val_bool(xml_is_declaration(NODE(a[0])));
 }
 
-static bool comes_before(const struct xobject *x, const struct xobject *y)
+static unsigned levels_above(const struct xobject *x)
 {
-    for (const struct xobject *p = y; p; p = p->parent)
-        for (const struct xobject *q = x; q; q = q->parent)
-            if (p->parent && p->parent == q->parent) {
-                for (const struct xobject *s = q->next; s; s = s->next)
-                    if (s == p)
-                        return true;
-                return q == p && y != p && x == q;
-            }
-    return false;
+    unsigned n = 0;
+
+    while ((x = x->parent))
+        n++;
+    return n;
+}
+
+/* Order in the document: -1, 0, 1. Exception when the two have nothing in common. */
+static int document_order(struct vm *vm, const struct xobject *x, const struct xobject *y)
+{
+    unsigned m = levels_above(x), n = levels_above(y);
+    const struct xobject *p = x, *q = y;
+    uint32_t steps = 0;
+
+    if (x == y)
+        return 0;
+    for (unsigned i = n; i < m; i++)
+        p = p->parent;
+    for (unsigned i = m; i < n; i++)
+        q = q->parent;
+    if (p == q)
+        return m < n ? -1 : 1;
+    while (p->parent != q->parent) {
+        p = p->parent;
+        q = q->parent;
+    }
+    if (!p->parent) {
+        vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "A common ancestor is missing.");
+        return 0;
+    }
+    /* from p both ways at once: as many steps as the two are apart */
+    for (const struct xobject *f = p, *b = p; f != q && b != q; steps++) {
+        f = f ? f->next : NULL;
+        b = b ? b->previous : NULL;
+        if (f == q)
+            return -1;
+        if (steps % 64 == 63 && !vm_charge(vm, 1))
+            return 0;
+    }
+    return 1;
+}
+
+int xml_document_order(struct vm *vm, struct expr_value x, struct expr_value y)
+{
+    if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
+        return x.kind == y.kind ? 0 : x.kind == EXPR_NULL ? -1 : 1;
+    return document_order(vm, NODE(x), NODE(y));
+}
+
+NATIVE(xml_compare_order)
+{
+    return val_int(xml_document_order(vm, a[0], a[1]));
 }
 
 NATIVE(xml_is_before)
 {
     NEED_THIS;
-    return val_bool(a[1].kind != EXPR_NULL && comes_before(NODE(a[0]), NODE(a[1])));
+    return val_bool(xml_document_order(vm, a[0], a[1]) < 0);
 }
 
 NATIVE(xml_is_after)
 {
     NEED_THIS;
-    return val_bool(a[1].kind != EXPR_NULL && comes_before(NODE(a[1]), NODE(a[0])));
+    return val_bool(xml_document_order(vm, a[0], a[1]) > 0);
+}
+
+/* XNode.EqualityComparer and DocumentOrderComparer have no state. */
+NATIVE(xml_comparer_new)
+{
+    struct object *o = vm_new(vm, struct object);
+
+    if (!o)
+        return expr_value_null();
+    o->type = site->ret;
+    return object_value(o);
+}
+
+NATIVE(xml_comparer_compare)
+{
+    return val_int(xml_document_order(vm, a[1], a[2]));
+}
+
+NATIVE(xml_comparer_equals)
+{
+    return net_xml_deep_equals(vm, site, a + 1);
+}
+
+static uint32_t deep_hash(struct vm *vm, const struct xobject *x)
+{
+    uint32_t h = x->head.type->id * 31u + value_hash(vm, x->name) * 17u + (uint32_t)value_hash(vm, x->value);
+
+    for (const struct xobject *c = x->first; c; c = c->next)
+        h = h * 31u + deep_hash(vm, c);
+    return vm_charge(vm, 1) ? h : 0;
+}
+
+NATIVE(xml_comparer_hash)
+{
+    return val_int(a[1].kind == EXPR_NULL ? 0 : (int32_t)(deep_hash(vm, NODE(a[1])) & INT32_MAX));
+}
+
+NATIVE(xml_base_uri)
+{
+    NEED_THIS;
+    return TEXT("");
+}
+
+NATIVE(xml_no_sequence)
+{
+    return finish(vm, site, true, new_list(vm));
 }
 
 NATIVE(xelement_default_namespace)
