@@ -88,6 +88,8 @@ bool comparer_equals(struct vm *vm, struct expr_value comparer, struct expr_valu
 
     if (object_if(comparer, TYPE_XNODEEQUALITYCOMPARER))
         return net_xml_deep_equals(vm, NULL, pair).i;
+    if (object_if(comparer, TYPE_JTOKENEQUALITYCOMPARER))
+        return net_jtoken_deep_equals(vm, NULL, pair).i;
     if (!c || c->comparison == COMPARISON_DEFAULT || x.kind != EXPR_STRING || y.kind != EXPR_STRING || !(c->comparison & 1))
         return value_equals(vm, x, y);
     return text_compare_ordinal(x, y, true) == 0;

@@ -1,9 +1,7 @@
 /* JToken and its classes: members. The tree is in json_tree.c, reading in json_read.c. */
-#include "policy/expr/format.h"
 #include "policy/expr/lib/json.h"
-#include "policy/expr/lib/lib.h"
+#include "policy/expr/lib/string_int.h"
 
-#define NEED_THIS if (a[0].kind == EXPR_NULL) return vm_throw_null(vm)
 #define TOKEN(v) OBJECT(v, jtoken)
 
 static struct expr_value token_value(struct jtoken *t)
@@ -91,13 +89,14 @@ static struct expr_value array_item(struct vm *vm, struct jtoken *t, int64_t i)
     return i < 0 || i >= t->n ? vm_throw_index(vm) : object_value(t->items[i]);
 }
 
-static struct expr_value bad_key(struct vm *vm, const struct jtoken *t, struct expr_value key, const char *expected)
+static struct expr_value bad_key(struct vm *vm, const struct jtoken *t, struct expr_value key, const char *did)
 {
     bool text = key.kind == EXPR_STRING;
+    const char *expected = t->kind == JSON_K_OBJECT ? "Object property name" : t->kind == JSON_K_ARRAY ? "Int32 array index" : "Argument position index";
 
     if (key.kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "key");
-    return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Accessed %s values with invalid key value: %s%.*s%s. %s expected.", type_defs[t->head.type->id].name,
+    return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "%s %s values with invalid key value: %s%.*s%s. %s expected.", did, type_defs[t->head.type->id].name,
                     text ? "\"" : "", SLICE_ARG(value_text(vm, key)), text ? "\"" : "", expected);
 }
 
@@ -110,11 +109,11 @@ NATIVE(jtoken_item)
     t = TOKEN(a[0]);
     switch (t->head.type->id) {
     case TYPE_JOBJECT:
-        return a[1].kind == EXPR_STRING ? object_item(t, a[1]) : bad_key(vm, t, a[1], "Object property name");
+        return a[1].kind == EXPR_STRING ? object_item(t, a[1]) : bad_key(vm, t, a[1], "Accessed");
     case TYPE_JARRAY:
-        return a[1].kind == EXPR_I32 ? array_item(vm, t, a[1].i) : bad_key(vm, t, a[1], "Int32 array index");
+        return a[1].kind == EXPR_I32 ? array_item(vm, t, a[1].i) : bad_key(vm, t, a[1], "Accessed");
     case TYPE_JCONSTRUCTOR:
-        return a[1].kind == EXPR_I32 ? array_item(vm, t, a[1].i) : bad_key(vm, t, a[1], "Argument position index");
+        return a[1].kind == EXPR_I32 ? array_item(vm, t, a[1].i) : bad_key(vm, t, a[1], "Accessed");
     default:
         return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Cannot access child value on %s.%s.", type_defs[t->head.type->id].ns,
                         type_defs[t->head.type->id].name);
@@ -124,6 +123,7 @@ NATIVE(jtoken_item)
 NATIVE(jobject_item)
 {
     NEED_THIS;
+    NEED(1, "propertyName");
     return object_item(TOKEN(a[0]), a[1]);
 }
 
@@ -136,7 +136,8 @@ NATIVE(jarray_item)
 static struct expr_value set_array(struct vm *vm, struct jtoken *t, int64_t i, struct expr_value v)
 {
     if (i < 0 || i >= t->n)
-        return vm_throw_index(vm);
+        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, i < 0 ? "Index is less than 0. (Parameter 'index')"
+                                                                    : "Index is equal to or greater than Count. (Parameter 'index')");
     json_put(vm, t, (uint32_t)i, json_content(vm, v));
     return expr_value_null();
 }
@@ -147,12 +148,13 @@ NATIVE(jtoken_set_item)
 
     NEED_THIS;
     t = TOKEN(a[0]);
-    if (t->head.type->id == TYPE_JOBJECT && a[1].kind == EXPR_STRING)
-        json_set(vm, t, a[1], json_content(vm, a[2]));
-    else if (t->head.type->id == TYPE_JARRAY && a[1].kind == EXPR_I32)
-        return set_array(vm, t, a[1].i, a[2]);
-    else
-        return net_jtoken_item(vm, site, a);
+    if (t->kind > JSON_K_CONSTRUCTOR)
+        return vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Cannot set child value on Newtonsoft.Json.Linq.%s.", type_defs[t->head.type->id].name);
+    if (t->kind != JSON_K_OBJECT)
+        return a[1].kind == EXPR_I32 ? set_array(vm, t, a[1].i, a[2]) : bad_key(vm, t, a[1], "Set");
+    if (a[1].kind != EXPR_STRING)
+        return bad_key(vm, t, a[1], "Set");
+    json_set(vm, t, a[1], json_content(vm, a[2]));
     return expr_value_null();
 }
 
@@ -317,6 +319,22 @@ NATIVE(jtoken_new_copy)
     return token_value(json_clone(vm, TOKEN(a[0])));
 }
 
+NATIVE(jconstructor_new_empty)
+{
+    struct jtoken *t = json_new(vm, TYPE_JCONSTRUCTOR, JSON_K_CONSTRUCTOR);
+
+    if (t)
+        t->value = TEXT("");
+    return token_value(t);
+}
+
+NATIVE(jconstructor_set_name)
+{
+    NEED_THIS;
+    TOKEN(a[0])->value = a[1];
+    return expr_value_null();
+}
+
 NATIVE(jconstructor_new)
 {
     struct jtoken *t = json_new(vm, TYPE_JCONSTRUCTOR, JSON_K_CONSTRUCTOR);
@@ -332,7 +350,8 @@ NATIVE(jconstructor_new)
 NATIVE(jobject_contains_key)
 {
     NEED_THIS;
-    return val_bool(a[1].kind == EXPR_STRING && json_property(TOKEN(a[0]), text_slice(a[1])));
+    NEED(1, "propertyName");
+    return val_bool(json_property(TOKEN(a[0]), text_slice(a[1])));
 }
 
 NATIVE(jobject_add)
@@ -375,7 +394,7 @@ NATIVE(jobject_remove)
         return vm_throw_arg_null(vm, "propertyName");
     p = find_property(TOKEN(a[0]), a[1], 4);
     if (p)
-        json_remove(TOKEN(a[0]), json_index(p));
+        json_remove(TOKEN(a[0]), json_index(vm, p));
     return val_bool(p != NULL);
 }
 

@@ -20,7 +20,10 @@ struct jtoken {
     uint8_t kind;
     uint16_t height;         /* at least the levels below it */
     struct expr_value value; /* JVALUE, JRAW: the value; JPROPERTY, JCONSTRUCTOR: the name */
-    struct jtoken **items;
+    union {
+        struct jtoken **items;
+        const char *text;    /* JVALUE read by json_read_from with JSON_KEEP_TEXT: `room` bytes of JSON, else NULL */
+    };
     uint32_t n, room;
 };
 
@@ -34,6 +37,14 @@ static inline bool jtoken_is(struct expr_value v)
 static inline bool json_is_container(const struct jtoken *t)
 {
     return t->kind <= JSON_K_PROPERTY;
+}
+
+/* What is formatted for v: a JValue is an IFormattable of its value. */
+static inline struct expr_value json_formatted(struct expr_value v)
+{
+    const struct jtoken *t = object_if(v, TYPE_JVALUE);
+
+    return t ? t->value : v;
 }
 
 static inline struct expr_value json_object_value(const struct jtoken *t)
@@ -56,8 +67,8 @@ bool json_insert(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *c
 /* Put value in the place of items[at]. */
 bool json_put(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *value);
 void json_remove(struct jtoken *from, uint32_t at);
-/* Index in the parent; the token must have one. */
-uint32_t json_index(const struct jtoken *t);
+/* Index in the parent; the token must have one. It is looked for, which is charged: vm->thrown afterwards may be set. */
+uint32_t json_index(struct vm *vm, const struct jtoken *t);
 struct jtoken *json_clone(struct vm *vm, const struct jtoken *t);
 /* The property of an object by name, or NULL. */
 struct jtoken *json_property(const struct jtoken *o, struct slice name);
@@ -83,8 +94,12 @@ struct expr_value json_sequence(struct vm *vm, const struct type *element, struc
 
 /* Parse; type TYPE_JOBJECT or TYPE_JARRAY demand that, TYPE_JTOKEN takes any. Exception JsonReaderException. */
 struct jtoken *json_read(struct vm *vm, struct slice text, unsigned type);
-/* The same with dates kept as strings when !dates. */
-struct jtoken *json_read_with(struct vm *vm, struct slice text, unsigned type, bool dates);
+/* The same with dates made of strings only on demand; and with what a scalar looked like, which lives as long as text. */
+#define JSON_DATES 1u
+#define JSON_KEEP_TEXT 2u
+struct jtoken *json_read_from(struct vm *vm, struct slice text, unsigned type, unsigned flags);
+/* The string a JSON string literal stands for. */
+struct expr_value json_unquote(struct vm *vm, struct slice literal);
 /* A text that Newtonsoft reads as a date ("2020-01-02T03:04:05Z", "/Date(1)/"). */
 bool json_read_date(struct slice s, struct expr_value *out);
 /* Write as Newtonsoft does; indented with two spaces and \n. */
@@ -98,10 +113,15 @@ void json_print_scalar(struct vm *vm, struct buf *b, struct expr_value v);
 struct expr_value json_convert(struct vm *vm, struct expr_value token, const struct type *to);
 /* The same by Value<T>()'s rules. */
 struct expr_value json_change(struct vm *vm, struct expr_value token, const struct type *to);
-/* ToObject<T>, DeserializeObject<T>. */
-struct expr_value json_to_object(struct vm *vm, struct expr_value token, const struct type *to, unsigned depth);
-/* FromObject, SerializeObject: any value as a tree of its own. */
-struct jtoken *json_from_object(struct vm *vm, struct expr_value v, bool skip_null, unsigned depth);
+/* ToObject<T>. */
+struct expr_value json_to_object(struct vm *vm, struct expr_value token, const struct type *to);
+
+/* ---- XML (xml_json.c) ---- */
+
+/* What SerializeXNode makes of a node, NULL: exception. */
+struct jtoken *json_from_xml(struct vm *vm, struct expr_value node, bool omit_root);
+/* What DeserializeXNode makes of an object: an XDocument. root: name of an element around it, or null. */
+struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct expr_value root);
 
 /* JSONPath (json_path.c): matches appended to l; false: exception. */
 bool json_select(struct vm *vm, struct jtoken *from, struct expr_value path, bool error_when_none, struct list_object *l);

@@ -6,6 +6,7 @@
 #include "policy/expr/format.h"
 #include "policy/expr/lib/json.h"
 #include "policy/expr/lib/lib.h"
+#include "policy/expr/lib/uri_lib.h"
 
 #define TOKEN(v) OBJECT(v, jtoken)
 
@@ -178,6 +179,10 @@ struct expr_value json_convert(struct vm *vm, struct expr_value token, const str
         if (type_kind(want) != EXPR_F64)
             return vm_throw_overflow(vm);
     }
+    if (want->id == TYPE_URI && t->kind == JSON_K_URI)
+        return t->value;
+    if (want->id == TYPE_URI && t->kind == JSON_K_STRING)
+        return uri_from_text(vm, t->value);
     out = scalar_to(vm, t->value, want, &can);
     return can ? out : cannot(vm, t, to);
 }
@@ -212,20 +217,63 @@ struct expr_value json_change(struct vm *vm, struct expr_value token, const stru
 
 /* ---- tokens to objects ---- */
 
-static struct expr_value mismatch(struct vm *vm, const struct jtoken *t, const struct type *to)
-{
-    struct slice name = value_reflection_name(vm, to);
+/* Where the tokens being converted come from. text: what DeserializeObject read, else none. */
+struct source {
+    struct slice text;
+    unsigned depth; /* levels left */
+};
 
-    if (t->kind == JSON_K_OBJECT || t->kind == JSON_K_ARRAY)
-        return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION,
-                        "Cannot deserialize the current JSON %s into type '%.*s' because the type requires a JSON %s to deserialize correctly.",
-                        t->kind == JSON_K_OBJECT ? "object (e.g. {\"name\":\"value\"})" : "array (e.g. [1,2,3])", SLICE_ARG(name),
-                        t->kind == JSON_K_OBJECT ? "array (e.g. [1,2,3])" : "object (e.g. {\"name\":\"value\"})");
-    return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "Error converting value %.*s to type '%.*s'. Path ''.",
-                    SLICE_ARG(t->value.kind == EXPR_NULL ? SLICE("{null}") : value_text(vm, t->value)), SLICE_ARG(name));
+static struct slice written(const struct jtoken *t)
+{
+    return json_is_container(t) || !t->text ? SLICE_NONE : slice_of(t->text, t->room);
 }
 
-static struct expr_value to_list(struct vm *vm, const struct jtoken *t, const struct type *to, const struct type *element, unsigned depth)
+/* Throw "what Path 'a.b', line 1, position 2." for a token. */
+static struct expr_value fail_at(struct vm *vm, unsigned type, const struct source *src, const struct jtoken *t, struct slice what)
+{
+    struct expr_value self = object_value(t), path = net_jtoken_path(vm, NULL, &self);
+    struct slice at = written(t);
+    unsigned line = 1, column = 0;
+
+    if (vm->thrown)
+        return expr_value_null();
+    if (!at.p) {
+        vm_throw(vm, type, "%.*s Path '%.*s'.", SLICE_ARG(what), (int)path.n, path.s);
+        exception_set_place(vm, 0, 0, text_slice(path));
+        return expr_value_null();
+    }
+    for (const char *p = src->text.p; p < at.p + at.n; p++) {
+        if ((*p & 0xC0) != 0x80)
+            column += (*p & 0xF8) == 0xF0 ? 2 : 1;
+        if (*p == '\n') {
+            line++;
+            column = 0;
+        }
+    }
+    vm_throw(vm, type, "%.*s Path '%.*s', line %u, position %u.", SLICE_ARG(what), (int)path.n, path.s, line, column);
+    exception_set_place(vm, line, column, text_slice(path));
+    return expr_value_null();
+}
+
+static struct expr_value mismatch(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *to)
+{
+    struct slice name = value_reflection_name(vm, to), what;
+    bool object = t->kind == JSON_K_OBJECT, text = t->kind == JSON_K_STRING;
+
+    if (object || t->kind == JSON_K_ARRAY)
+        what = arena_printf(vm->arena,
+                            "Cannot deserialize the current JSON %s into type '%.*s' because the type requires a JSON %s to deserialize correctly.",
+                            object ? "object (e.g. {\"name\":\"value\"})" : "array (e.g. [1,2,3])", SLICE_ARG(name),
+                            object ? "array (e.g. [1,2,3])" : "object (e.g. {\"name\":\"value\"})");
+    else
+        what = arena_printf(vm->arena, "Error converting value %s%.*s%s to type '%.*s'.", text ? "\"" : "",
+                            SLICE_ARG(t->value.kind == EXPR_NULL ? SLICE("{null}") : value_text(vm, t->value)), text ? "\"" : "", SLICE_ARG(name));
+    return fail_at(vm, TYPE_JSONSERIALIZATIONEXCEPTION, src, t, what);
+}
+
+static struct expr_value to_object(struct vm *vm, struct expr_value token, const struct type *to, const struct source *src);
+
+static struct expr_value to_list(struct vm *vm, const struct jtoken *t, const struct type *to, const struct type *element, const struct source *src)
 {
     bool array = to->id == TYPE_ARRAY;
     const struct type *type = array ? to : type_make1(vm->arena, to->id == TYPE_HASHSET ? TYPE_HASHSET : TYPE_LIST, element);
@@ -233,7 +281,7 @@ static struct expr_value to_list(struct vm *vm, const struct jtoken *t, const st
     struct dict_object *set = type->id == TYPE_HASHSET ? dict_make(vm, type, expr_value_null()) : NULL;
 
     for (uint32_t i = 0; l && i < t->n; i++) {
-        struct expr_value x = json_to_object(vm, object_value(t->items[i]), element, depth - 1);
+        struct expr_value x = to_object(vm, object_value(t->items[i]), element, src);
 
         if (vm->thrown || !(set ? dict_put(vm, set, x, expr_value_null()) : list_append(vm, l, x)))
             return expr_value_null();
@@ -243,7 +291,8 @@ static struct expr_value to_list(struct vm *vm, const struct jtoken *t, const st
     return set ? object_value(set) : array && element->id == TYPE_BYTE ? array_make(vm, to, l->n, l->items) : object_value(l);
 }
 
-static struct expr_value to_dictionary(struct vm *vm, const struct jtoken *t, const struct type *key, const struct type *value, unsigned depth)
+static struct expr_value to_dictionary(struct vm *vm, const struct jtoken *t, const struct type *key, const struct type *value,
+                                       const struct source *src)
 {
     struct dict_object *d = dict_make(vm, type_make2(vm->arena, TYPE_DICTIONARY, key, value), expr_value_null());
 
@@ -253,9 +302,9 @@ static struct expr_value to_dictionary(struct vm *vm, const struct jtoken *t, co
 
         if (key->id != TYPE_STRING && key->id != TYPE_OBJECT)
             k = scalar_to(vm, k, key, &can);
-        x = vm->thrown || !can ? expr_value_null() : json_to_object(vm, object_value(t->items[i]->items[0]), value, depth - 1);
+        x = vm->thrown || !can ? expr_value_null() : to_object(vm, object_value(t->items[i]->items[0]), value, src);
         if (!can)
-            return mismatch(vm, t, key);
+            return mismatch(vm, src, t, key);
         if (vm->thrown || !dict_put(vm, d, k, x))
             return expr_value_null();
     }
@@ -263,7 +312,7 @@ static struct expr_value to_dictionary(struct vm *vm, const struct jtoken *t, co
 }
 
 /* Anonymous types, tuples, key-value pairs: fields by name; what is missing stays default. */
-static struct expr_value to_fields(struct vm *vm, const struct jtoken *t, const struct type *to, unsigned depth)
+static struct expr_value to_fields(struct vm *vm, const struct jtoken *t, const struct type *to, const struct source *src)
 {
     struct expr_value fields[16];
     char item[16];
@@ -276,61 +325,167 @@ static struct expr_value to_fields(struct vm *vm, const struct jtoken *t, const 
         for (uint32_t k = 0; !p && k < t->n; k++)
             if (slice_eq_icase(text_slice(t->items[k]->value), name))
                 p = t->items[k];
-        fields[i] = p ? json_to_object(vm, object_value(p->items[0]), to->args[i], depth - 1) : value_default(vm->arena, to->args[i]);
+        fields[i] = p ? to_object(vm, object_value(p->items[0]), to->args[i], src) : value_default(vm->arena, to->args[i]);
         if (vm->thrown)
             return expr_value_null();
     }
     return tuple_make(vm, to, to->n, fields);
 }
 
-static struct expr_value enum_of(struct vm *vm, const struct jtoken *t, const struct type *to)
+static struct expr_value enum_of(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *to)
 {
-    for (unsigned i = type_defs[to->id].first; t->kind == JSON_K_STRING && i < type_defs[to->id].last; i++)
+    bool text = t->kind == JSON_K_STRING;
+    uint64_t n;
+
+    for (unsigned i = type_defs[to->id].first; text && i < type_defs[to->id].last; i++)
         if (slice_eq_icase(slice_from(type_members[i].name), text_slice(t->value)))
             return val_enum(to->id, type_members[i].number);
-    return t->kind == JSON_K_INTEGER && t->value.kind == EXPR_I64 ? val_enum(to->id, t->value.i) : mismatch(vm, t, to);
+    if (text && slice_to_u64(text_slice(t->value), INT32_MAX, &n))
+        return val_enum(to->id, (int64_t)n);
+    return t->kind == JSON_K_INTEGER && t->value.kind == EXPR_I64 ? val_enum(to->id, t->value.i) : mismatch(vm, src, t, to);
 }
 
-struct expr_value json_to_object(struct vm *vm, struct expr_value token, const struct type *to, unsigned depth)
+/* What JsonReader's own ReadAs...() of a type is named in messages; NULL: it has none. */
+static const char *reader_name(enum expr_kind k)
 {
-    const struct type *want = type_strip(to), *dict, *element;
-    const struct jtoken *t = token.p;
+    switch (k) {
+    case EXPR_I32: return "integer";
+    case EXPR_BOOL: return "boolean";
+    case EXPR_F64: return "double";
+    case EXPR_DECIMAL: return "decimal";
+    case EXPR_DATETIME: return "DateTime";
+    case EXPR_OFFSETTIME: return "DateTimeOffset";
+    default: return NULL;
+    }
+}
+
+/* A conversion failed: Newtonsoft tells of it in its own words. */
+static struct expr_value reword(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want)
+{
+    const char *name = reader_name(type_kind(want));
+
+    if (OBJECT(vm->exception, exception_object)->budget)
+        return expr_value_null();
+    vm->thrown = false;
+    if (t->kind != JSON_K_STRING || !name)
+        return mismatch(vm, src, t, want);
+    return fail_at(vm, TYPE_JSONREADEREXCEPTION, src, t,
+                   arena_printf(vm->arena, "Could not convert string to %s: %.*s.", name, SLICE_ARG(text_slice(t->value))));
+}
+
+/* What reading a text gives that the token no longer shows: "1.50" as a decimal, a date as the string it was. */
+static bool from_text(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want, struct expr_value *out)
+{
+    enum expr_kind k = type_kind(want);
+    struct slice s = written(t);
+    struct decimal d;
+
+    if (!s.p)
+        return false;
+    if (t->kind == JSON_K_DATE && (k == EXPR_STRING || k == EXPR_OFFSETTIME)) {
+        *out = json_unquote(vm, s);
+        if (k == EXPR_OFFSETTIME && !vm->thrown)
+            *out = parse_as(vm, *out, want);
+        return true;
+    }
+    if (k == EXPR_STRING && t->kind != JSON_K_STRING) {
+        *out = str_make(vm, s);
+        return true;
+    }
+    if (k == EXPR_DECIMAL && t->kind == JSON_K_FLOAT && decimal_parse(s, &d)) {
+        *out = decimal_value(vm->arena, d);
+        return true;
+    }
+    if (k != EXPR_I32 || t->kind != JSON_K_FLOAT)
+        return false;
+    *out = fail_at(vm, TYPE_JSONREADEREXCEPTION, src, t, arena_printf(vm->arena, "Input string '%.*s' is not a valid integer.", SLICE_ARG(s)));
+    return true;
+}
+
+static struct expr_value to_scalar(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want)
+{
     struct expr_value out;
-    bool can;
+    bool can = true;
+
+    if (!from_text(vm, src, t, want, &out))
+        out = want->id == TYPE_URI && t->value.kind == EXPR_STRING ? uri_from_text(vm, t->value) : scalar_to(vm, t->value, want, &can);
+    if (vm->thrown && !object_if(vm->exception, TYPE_JSONREADEREXCEPTION))
+        return reword(vm, src, t, want);
+    return can || vm->thrown ? out : mismatch(vm, src, t, want);
+}
+
+/* XElement, XDocument: what DeserializeXNode makes of an object. */
+static struct expr_value to_xml(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want)
+{
+    struct expr_value doc;
+
+    if (t->kind != JSON_K_OBJECT)
+        return fail_at(vm, TYPE_JSONSERIALIZATIONEXCEPTION, src, t, SLICE("XmlNodeConverter can only convert JSON that begins with an object."));
+    doc = json_make_xml(vm, t, expr_value_null());
+    return vm->thrown || want->id != TYPE_XELEMENT ? doc : net_xdocument_root(vm, NULL, &doc);
+}
+
+static struct expr_value to_sequence(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want)
+{
+    const struct type *element = want->id == TYPE_STRING ? NULL : type_element(vm->arena, want);
+    struct slice what;
+
+    if (element && (want->id == TYPE_ARRAY || want->id == TYPE_LIST || want->id == TYPE_HASHSET || type_flags(want) & TF_INTERFACE))
+        return t->kind == JSON_K_ARRAY ? to_list(vm, t, want, element, src) : mismatch(vm, src, t, want);
+    if (t->kind == JSON_K_OBJECT && !element && type_kind(want) == EXPR_OBJECT && want->id != TYPE_STRING) {
+        what = arena_printf(vm->arena, "Unable to find a constructor to use for type %.*s.", SLICE_ARG(value_reflection_name(vm, want)));
+        return fail_at(vm, TYPE_JSONSERIALIZATIONEXCEPTION, src, t, what);
+    }
+    what = arena_printf(vm->arena, "Unexpected character encountered while parsing value: %c.", t->kind == JSON_K_OBJECT ? '{' : '[');
+    return fail_at(vm, TYPE_JSONREADEREXCEPTION, src, t, what);
+}
+
+static struct expr_value to_container(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want)
+{
+    const struct type *dict = type_as(vm->arena, want, TYPE_IDICTIONARY);
+
+    if (!dict)
+        dict = type_as(vm->arena, want, TYPE_IREADONLYDICTIONARY);
+    if (dict)
+        return t->kind == JSON_K_OBJECT ? to_dictionary(vm, t, dict->args[0], dict->args[1], src) : mismatch(vm, src, t, want);
+    if (want->id == TYPE_ANONYMOUS || want->id == TYPE_KEYVALUEPAIR || want->id == TYPE_TUPLE || want->id == TYPE_VALUETUPLE)
+        return t->kind == JSON_K_OBJECT ? to_fields(vm, t, want, src) : mismatch(vm, src, t, want);
+    return to_sequence(vm, src, t, want);
+}
+
+static struct expr_value to_object(struct vm *vm, struct expr_value token, const struct type *to, const struct source *src)
+{
+    const struct type *want = type_strip(to);
+    const struct source below = { src->text, src->depth - 1 };
+    const struct jtoken *t = token.p;
 
     if (token.kind == EXPR_NULL)
         return value_default(vm->arena, to);
-    if (depth == 0)
+    if (src->depth == 0)
         return vm_throw_budget(vm, "depth");
     if (want->id == TYPE_OBJECT)
         return json_is_container(t) ? token : t->value;
     if (type_as(vm->arena, want, TYPE_JTOKEN)) {
         if (t->kind == JSON_K_NULL && want->id != TYPE_JTOKEN && want->id != TYPE_JVALUE)
             return expr_value_null();
-        return type_holds(vm->arena, want, token) ? json_object_value(json_clone(vm, t)) : mismatch(vm, t, want);
+        if (!type_holds(vm->arena, want, token))
+            return vm_throw_cast(vm);
+        return src->text.p && !t->parent ? token : json_object_value(json_clone(vm, t)); /* a tree just read is nobody else's */
     }
     if (!json_is_container(t) && t->value.kind == EXPR_NULL)
-        return !type_is_value(to) || type_is_nullable(to) ? expr_value_null() : mismatch(vm, t, want);
+        return !type_is_value(to) || type_is_nullable(to) ? expr_value_null() : mismatch(vm, src, t, want);
+    if (type_as(vm->arena, want, TYPE_XOBJECT))
+        return to_xml(vm, src, t, want);
     if (type_is_enum(want))
-        return enum_of(vm, t, want);
-    if (!json_is_container(t)) {
-        out = scalar_to(vm, t->value, want, &can);
-        return can ? out : mismatch(vm, t, want);
-    }
-    dict = type_as(vm->arena, want, TYPE_IDICTIONARY);
-    if (!dict)
-        dict = type_as(vm->arena, want, TYPE_IREADONLYDICTIONARY);
-    if (dict)
-        return t->kind == JSON_K_OBJECT ? to_dictionary(vm, t, dict->args[0], dict->args[1], depth) : mismatch(vm, t, want);
-    if (want->id == TYPE_ANONYMOUS || want->id == TYPE_KEYVALUEPAIR || want->id == TYPE_TUPLE || want->id == TYPE_VALUETUPLE)
-        return t->kind == JSON_K_OBJECT ? to_fields(vm, t, want, depth) : mismatch(vm, t, want);
-    element = want->id == TYPE_STRING ? NULL : type_element(vm->arena, want);
-    if (element && (want->id == TYPE_ARRAY || want->id == TYPE_LIST || want->id == TYPE_HASHSET || type_flags(want) & TF_INTERFACE))
-        return t->kind == JSON_K_ARRAY ? to_list(vm, t, want, element, depth) : mismatch(vm, t, want);
-    return t->kind == JSON_K_OBJECT && !element && type_kind(want) == EXPR_OBJECT && want->id != TYPE_STRING
-               ? vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "Unable to find a constructor to use for type %.*s.", SLICE_ARG(value_reflection_name(vm, want)))
-               : vm_throw(vm, TYPE_JSONREADEREXCEPTION, "Unexpected character encountered while parsing value: %c. Path '', line 1, position 1.",
-                          t->kind == JSON_K_OBJECT ? '{' : '[');
+        return enum_of(vm, src, t, want);
+    return json_is_container(t) ? to_container(vm, &below, t, want) : to_scalar(vm, src, t, want);
+}
+
+struct expr_value json_to_object(struct vm *vm, struct expr_value token, const struct type *to)
+{
+    const struct source src = { SLICE_NONE, JSON_NESTING_MAX };
+
+    return to_object(vm, token, to, &src);
 }
 
 /* ---- objects to tokens ---- */
@@ -342,13 +497,15 @@ static struct expr_value key_text(struct vm *vm, struct expr_value key)
     return value_to_string(vm, key);
 }
 
+static struct jtoken *from_object(struct vm *vm, struct expr_value v, bool skip_null, unsigned depth);
+
 static bool put_member(struct vm *vm, struct jtoken *o, struct expr_value name, struct expr_value v, bool skip_null, bool always, unsigned depth)
 {
     struct jtoken *x;
 
     if (v.kind == EXPR_NULL && skip_null && !always)
         return true;
-    x = json_from_object(vm, v, skip_null, depth - 1);
+    x = from_object(vm, v, skip_null, depth - 1);
     return x && json_set(vm, o, name.kind == EXPR_NULL ? TEXT("") : name, x);
 }
 
@@ -382,7 +539,7 @@ static struct jtoken *from_sequence(struct vm *vm, struct expr_value v, const st
         const struct tuple_object *pair = x.p;
 
         if (pairs ? !put_member(vm, to, key_text(vm, pair->f[0]), pair->f[1], skip_null, true, depth)
-                  : !json_append(vm, to, json_from_object(vm, x, skip_null, depth - 1)))
+                  : !json_append(vm, to, from_object(vm, x, skip_null, depth - 1)))
             return NULL;
         if (!vm_charge(vm, 1))
             return NULL;
@@ -390,7 +547,7 @@ static struct jtoken *from_sequence(struct vm *vm, struct expr_value v, const st
     return got == 0 ? to : NULL;
 }
 
-struct jtoken *json_from_object(struct vm *vm, struct expr_value v, bool skip_null, unsigned depth)
+static struct jtoken *from_object(struct vm *vm, struct expr_value v, bool skip_null, unsigned depth)
 {
     const struct type *t, *element;
 
@@ -403,6 +560,8 @@ struct jtoken *json_from_object(struct vm *vm, struct expr_value v, bool skip_nu
     if (jtoken_is(v))
         return json_clone(vm, TOKEN(v));
     t = type_of_value(v);
+    if (type_as(vm->arena, t, TYPE_XOBJECT))
+        return json_from_xml(vm, v, false);
     if (type_eq(t, &type_bytes) || strcmp(type_defs[t->id].name, "Uri") == 0)
         return json_value(vm, v);
     if (t->id == TYPE_ANONYMOUS || t->id == TYPE_TUPLE || t->id == TYPE_VALUETUPLE || t->id == TYPE_KEYVALUEPAIR)
@@ -429,16 +588,17 @@ NATIVE(jtoken_to_object)
 
     if (a[0].kind == EXPR_NULL)
         return vm_throw_null(vm);
-    if (!json_is_container(t) && type_kind(type_strip(site->targs[0])) != EXPR_OBJECT && !type_is_enum(type_strip(site->targs[0])))
+    if ((!json_is_container(t) || site->targs[0]->id == TYPE_STRING) && type_kind(type_strip(site->targs[0])) != EXPR_OBJECT &&
+        !type_is_enum(type_strip(site->targs[0])))
         return json_convert(vm, a[0], site->targs[0]);
-    return json_to_object(vm, a[0], site->targs[0], JSON_NESTING_MAX);
+    return json_to_object(vm, a[0], site->targs[0]);
 }
 
 NATIVE(jtoken_to_object_of)
 {
     if (a[0].kind == EXPR_NULL)
         return vm_throw_null(vm);
-    return json_to_object(vm, a[0], type_of_type(a[1]), JSON_NESTING_MAX);
+    return json_to_object(vm, a[0], type_of_type(a[1]));
 }
 
 static struct expr_value from(struct vm *vm, struct expr_value o, unsigned want, const char *expected)
@@ -448,7 +608,7 @@ static struct expr_value from(struct vm *vm, struct expr_value o, unsigned want,
 
     if (o.kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "o");
-    t = json_from_object(vm, o, false, JSON_NESTING_MAX);
+    t = from_object(vm, o, false, JSON_NESTING_MAX);
     if (!t || !want || t->head.type->id == want)
         return json_object_value(t);
     kind = val_enum(TYPE_JTOKENTYPE, t->kind);
@@ -484,7 +644,7 @@ NATIVE(json_serialize)
             settings = a[i].p;
     if (settings && site->n == 2)
         indented = settings->f[1].i == 1;
-    t = json_from_object(vm, a[0], settings && settings->f[0].i == 1, JSON_NESTING_MAX);
+    t = from_object(vm, a[0], settings && settings->f[0].i == 1, JSON_NESTING_MAX);
     if (!t)
         return expr_value_null();
     buf_init(&b, vm->arena);
@@ -494,6 +654,7 @@ NATIVE(json_serialize)
 
 static struct expr_value deserialize(struct vm *vm, struct expr_value text, const struct type *to, bool dates)
 {
+    const struct source src = { text_slice(text), JSON_NESTING_MAX };
     struct jtoken *t;
 
     if (text.kind == EXPR_NULL)
@@ -503,12 +664,12 @@ static struct expr_value deserialize(struct vm *vm, struct expr_value text, cons
                                                                      "No JSON content found and type '%.*s' is not nullable. Path '', line 0, position 0.",
                                                                      SLICE_ARG(value_reflection_name(vm, to)))
                                                           : expr_value_null();
-    t = json_read_with(vm, text_slice(text), TYPE_JTOKEN, dates && type_strip(to)->id != TYPE_STRING);
+    t = json_read_from(vm, text_slice(text), TYPE_JTOKEN, JSON_KEEP_TEXT | (dates ? JSON_DATES : 0));
     if (!t)
         return expr_value_null();
     if (t->kind == JSON_K_NULL && (!type_is_value(to) || type_is_nullable(to)) && to->id != TYPE_JTOKEN && to->id != TYPE_JVALUE)
         return expr_value_null();
-    return json_to_object(vm, object_value(t), to, JSON_NESTING_MAX);
+    return to_object(vm, object_value(t), to, &src);
 }
 
 NATIVE(json_deserialize)

@@ -49,9 +49,9 @@ NATIVE(jtoken_last)
     return TOKEN(a[0])->n ? object_value(TOKEN(a[0])->items[TOKEN(a[0])->n - 1]) : expr_value_null();
 }
 
-static struct expr_value sibling(const struct jtoken *t, int64_t step)
+static struct expr_value sibling(struct vm *vm, const struct jtoken *t, int64_t step)
 {
-    int64_t at = t->parent ? json_index(t) + step : -1;
+    int64_t at = t->parent ? json_index(vm, t) + step : -1;
 
     return at >= 0 && at < t->parent->n ? object_value(t->parent->items[at]) : expr_value_null();
 }
@@ -59,13 +59,13 @@ static struct expr_value sibling(const struct jtoken *t, int64_t step)
 NATIVE(jtoken_next)
 {
     NEED_THIS;
-    return sibling(TOKEN(a[0]), 1);
+    return sibling(vm, TOKEN(a[0]), 1);
 }
 
 NATIVE(jtoken_previous)
 {
     NEED_THIS;
-    return sibling(TOKEN(a[0]), -1);
+    return sibling(vm, TOKEN(a[0]), -1);
 }
 
 static void put_path(struct vm *vm, struct buf *b, const struct jtoken *t)
@@ -76,7 +76,7 @@ static void put_path(struct vm *vm, struct buf *b, const struct jtoken *t)
     if (t->kind == JSON_K_PROPERTY)
         json_put_step(vm, b, text_slice(t->value));
     else if (t->parent->kind != JSON_K_PROPERTY)
-        buf_printf(b, "[%u]", json_index(t));
+        buf_printf(b, "[%u]", json_index(vm, t));
 }
 
 NATIVE(jtoken_path)
@@ -105,6 +105,38 @@ NATIVE(jtoken_deep_equals)
     if (a[0].kind == EXPR_NULL || a[1].kind == EXPR_NULL)
         return val_bool(a[0].kind == a[1].kind);
     return val_bool(json_deep_equals(vm, TOKEN(a[0]), TOKEN(a[1])));
+}
+
+/* JToken.EqualityComparer has no state. */
+NATIVE(json_comparer_new)
+{
+    struct object *o = vm_new(vm, struct object);
+
+    if (!o)
+        return expr_value_null();
+    o->type = site->ret;
+    return object_value(o);
+}
+
+NATIVE(json_comparer_equals)
+{
+    return net_jtoken_deep_equals(vm, site, a + 1);
+}
+
+static uint32_t deep_hash(struct vm *vm, const struct jtoken *t)
+{
+    uint32_t h = t->kind * 31u;
+
+    if (t->kind != JSON_K_OBJECT)
+        h += value_hash(vm, t->value);
+    for (uint32_t i = 0; i < t->n; i++) /* an object's properties have no order */
+        h = (t->kind == JSON_K_OBJECT ? h : h * 31u) + deep_hash(vm, t->items[i]);
+    return vm_charge(vm, 1) ? h : 0;
+}
+
+NATIVE(json_comparer_hash)
+{
+    return val_int(a[1].kind == EXPR_NULL ? 0 : (int32_t)(deep_hash(vm, TOKEN(a[1])) & INT32_MAX));
 }
 
 NATIVE(jtoken_clone)
@@ -184,7 +216,7 @@ NATIVE(jtoken_ancestors_and_self)
 static struct expr_value siblings(struct vm *vm, const struct site *site, const struct jtoken *t, bool after)
 {
     struct list_object *l = new_list(vm);
-    uint32_t self = t->parent ? json_index(t) : 0;
+    uint32_t self = t->parent ? json_index(vm, t) : 0;
 
     for (uint32_t i = after ? self + 1 : 0; l && t->parent && i < (after ? t->parent->n : self); i++)
         if (!list_append(vm, l, object_value(t->parent->items[i])))
@@ -346,6 +378,11 @@ static bool each_above(struct vm *vm, const struct site *site, struct expr_value
     return true;
 }
 
+static bool each_above_and_self(struct vm *vm, const struct site *site, struct expr_value *a, struct list_object *l, struct expr_value x)
+{
+    return list_append(vm, l, x) && each_above(vm, site, a, l, x);
+}
+
 NATIVE(jtokens_descendants)
 {
     return for_each(vm, site, a, each_below);
@@ -359,6 +396,11 @@ NATIVE(jtokens_descendants_and_self)
 NATIVE(jtokens_ancestors)
 {
     return for_each(vm, site, a, each_above);
+}
+
+NATIVE(jtokens_ancestors_and_self)
+{
+    return for_each(vm, site, a, each_above_and_self);
 }
 
 NATIVE(jtokens_same)
@@ -382,7 +424,7 @@ static struct expr_value add_beside(struct vm *vm, struct expr_value *a, uint32_
     NEED_THIS;
     if (!has_parent(vm, TOKEN(a[0])))
         return expr_value_null();
-    at = json_index(TOKEN(a[0])) + offset;
+    at = json_index(vm, TOKEN(a[0])) + offset;
     json_insert_content(vm, TOKEN(a[0])->parent, &at, a[1]);
     return expr_value_null();
 }
@@ -408,7 +450,7 @@ NATIVE(jtoken_remove)
         return expr_value_null();
     if (t->parent->kind == JSON_K_PROPERTY)
         return vm_throw(vm, TYPE_JSONEXCEPTION, "Cannot add or remove items from Newtonsoft.Json.Linq.JProperty.");
-    json_remove(t->parent, json_index(t));
+    json_remove(t->parent, json_index(vm, t));
     return expr_value_null();
 }
 
@@ -419,7 +461,7 @@ NATIVE(jtoken_replace)
     NEED_THIS;
     t = TOKEN(a[0]);
     if (has_parent(vm, t))
-        json_put(vm, t->parent, json_index(t), json_content(vm, a[1]));
+        json_put(vm, t->parent, json_index(vm, t), json_content(vm, a[1]));
     return expr_value_null();
 }
 
@@ -428,7 +470,7 @@ NATIVE(jtoken_replace)
 enum { MERGE_CONCAT, MERGE_UNION, MERGE_REPLACE, MERGE_MERGE };
 struct merge {
     int64_t arrays;
-    bool nulls;
+    bool nulls, ignore_case;
 };
 
 static bool merge(struct vm *vm, struct jtoken *to, struct expr_value from, const struct merge *how);
@@ -438,6 +480,10 @@ static bool merge_object(struct vm *vm, struct jtoken *to, const struct jtoken *
     for (uint32_t i = 0; i < from->n; i++) {
         struct jtoken *p = from->items[i], *value = p->items[0], *old = json_property(to, text_slice(p->value));
         bool fine;
+
+        for (uint32_t k = 0; !old && how->ignore_case && k < to->n; k++)
+            if (text_compare_ordinal(to->items[k]->value, p->value, true) == 0)
+                old = to->items[k];
 
         if (!old)
             fine = json_set(vm, to, p->value, value);
@@ -514,6 +560,7 @@ NATIVE(jcontainer_merge)
     if (a[2].kind == EXPR_OBJECT) {
         how.arrays = OBJECT(a[2], tuple_object)->f[0].i;
         how.nulls = OBJECT(a[2], tuple_object)->f[1].i == 1;
+        how.ignore_case = OBJECT(a[2], tuple_object)->f[2].i & 1;
     }
     if (a[1].kind != EXPR_NULL)
         merge(vm, TOKEN(a[0]), a[1], &how);
@@ -529,6 +576,7 @@ NATIVE(json_settings_new)
     if (site->ret->id == TYPE_JSONMERGESETTINGS) {
         fields[0] = val_enum(TYPE_MERGEARRAYHANDLING, 0);
         fields[1] = val_enum(TYPE_MERGENULLVALUEHANDLING, 0);
+        fields[2] = val_enum(TYPE_STRINGCOMPARISON, 4);
     }
     return tuple_make(vm, site->ret, 3, fields);
 }
@@ -547,6 +595,7 @@ NATIVE(json_settings_new)
     }
 SETTING(json_merge_array, json_merge_set_array, 0)
 SETTING(json_merge_null, json_merge_set_null, 1)
+SETTING(json_merge_names, json_merge_set_names, 2)
 SETTING(json_settings_null, json_settings_set_null, 0)
 SETTING(json_settings_formatting, json_settings_set_formatting, 1)
 SETTING(json_settings_dates, json_settings_set_dates, 2)

@@ -1,5 +1,6 @@
 /* Reading JSON as Newtonsoft's JsonTextReader does: single quotes, unquoted names, comments, trailing commas, hexadecimal
  * and octal numbers, NaN, undefined and constructors too; texts that look like dates become dates. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ struct reader {
     unsigned depth;
     bool begun;       /* a token was read */
     bool just_opened; /* right behind '{' or '[': the path does not count that container yet */
-    bool dates;
+    unsigned flags;   /* JSON_DATES, JSON_KEEP_TEXT */
     unsigned type;    /* what is loaded: for "Unexpected end of content" */
     struct level *level;
 };
@@ -140,15 +141,16 @@ static bool read_escape(struct reader *r, struct buf *b)
     if (++r->p >= r->end)
         return true; /* unterminated: the caller says so */
     if (*r->p == 'u') {
-        digits = slice_of(r->p + 1, r->end - r->p - 1 < 4 ? (size_t)(r->end - r->p - 1) : 4);
-        r->p += 1 + digits.n;
+        r->p++;
+        if (r->end - r->p < 4)
+            return fail(r, "Unexpected end while parsing Unicode escape sequence.") != NULL;
+        digits = slice_of(r->p, 4);
         for (size_t i = 0; i < 4; i++) {
-            if (i >= digits.n)
-                return fail(r, "Unexpected end while parsing Unicode escape sequence.") != NULL;
             if (ascii_hex_value(digits.p[i]) < 0)
                 return fail(r, "Invalid Unicode escape sequence: \\u%.*s.", SLICE_ARG(digits)) != NULL;
             unit = unit << 4 | (uint32_t)ascii_hex_value(digits.p[i]);
         }
+        r->p += 4;
         text_put_unit(b, unit);
         return true;
     }
@@ -331,9 +333,11 @@ bool json_read_date(struct slice s, struct expr_value *out)
 
 /* ---- numbers and words ---- */
 
-static bool is_separator(char c)
+/* A value ends in front of p: at white space (a hard blank too) or what may stand behind it. */
+static bool is_separator(const struct reader *r, const char *p)
 {
-    return ascii_is_space(c) || c == ',' || c == ']' || c == '}' || c == ')' || c == '/';
+    return ascii_is_space(*p) || *p == ',' || *p == ']' || *p == '}' || *p == ')' || *p == '/' ||
+           (r->end - p > 1 && (uint8_t)p[0] == 0xC2 && (uint8_t)p[1] == 0xA0);
 }
 
 static struct jtoken *whole_number(struct reader *r, struct slice s)
@@ -366,7 +370,7 @@ static struct jtoken *read_number(struct reader *r)
 
     while (p < r->end && (ascii_hex_value(*p) >= 0 || (*p && strchr("+-.xX", *p))))
         p++;
-    if (p < r->end && !is_separator(*p)) {
+    if (p < r->end && !is_separator(r, p)) {
         r->p = p;
         return fail_at(r, "Unexpected character encountered while parsing number");
     }
@@ -376,9 +380,10 @@ static struct jtoken *read_number(struct reader *r)
     if (!text)
         return vm_throw_budget(r->vm, "memory"), NULL;
     if (s.n > 1 && s.p[0] == '0' && s.p[1] != '.' && (s.p[1] | 32) != 'e') {
+        errno = 0;
         int64_t v = (int64_t)strtoull(text, &stop, (s.p[1] | 32) == 'x' ? 16 : 8);
 
-        return *stop ? fail(r, "Input string '%s' is not a valid number.", text) : json_value(r->vm, val_long(v));
+        return *stop || errno == ERANGE ? fail(r, "Input string '%s' is not a valid number.", text) : json_value(r->vm, val_long(v));
     }
     for (size_t i = s.p[0] == '-'; i < s.n; i++)
         plain &= ascii_is_digit(s.p[i]);
@@ -393,6 +398,33 @@ static struct jtoken *read_number(struct reader *r)
 
 static struct jtoken *read_constructor(struct reader *r);
 
+/* ']' where a value is read closes what is open, which is no array. */
+static void *fail_close(struct reader *r, const struct level *open, const char *type)
+{
+    const char *token = *r->p == '}' ? "EndObject" : *r->p == ']' ? "EndArray" : "EndConstructor";
+
+    r->p++;
+    r->level = open ? open->up : NULL;
+    r->just_opened = false;
+    return fail(r, "JsonToken %s is not valid for closing JsonType %s.", token, type);
+}
+
+/* Does the word stand here, and nothing more? */
+static bool match_word(struct reader *r, const char *word, const char *what)
+{
+    size_t n = strlen(word), i = 0;
+
+    if ((size_t)(r->end - r->p) < n) {
+        r->p = r->end;
+        return fail(r, "Unexpected end when reading JSON.") != NULL;
+    }
+    while (i < n && r->p[i] == word[i])
+        i++;
+    r->p += i;
+    r->begun = true;
+    return (i == n && (r->p == r->end || is_separator(r, r->p))) || fail(r, "Error parsing %s value.", what) != NULL;
+}
+
 static struct jtoken *read_word(struct reader *r)
 {
     static const struct { const char *text, *what; struct expr_value v; } words[] = {
@@ -402,16 +434,17 @@ static struct jtoken *read_word(struct reader *r)
     struct slice rest = slice_of(r->p, (size_t)(r->end - r->p));
     struct jtoken *t;
 
+    if (*r->p == ']' || *r->p == ')')
+        return fail_close(r, r->level, !r->level ? "None" : r->level->named ? "Object" : *r->p == ']' ? "Constructor" : "Array");
     if (slice_starts(rest, SLICE("new")) && rest.n > 3 && ascii_is_space(rest.p[3]))
         return read_constructor(r);
+    if (slice_eq(rest, SLICE("n")) || slice_starts(rest, SLICE("ne")))
+        return match_word(r, "new ", "new"), NULL;
     for (size_t i = 0; i < COUNT_OF(words); i++) {
-        size_t n = strlen(words[i].text);
-
         if (*r->p != words[i].text[0] || (*r->p == '-' && (rest.n < 2 || rest.p[1] != 'I')))
             continue;
-        if (!slice_starts(rest, slice_from(words[i].text)) || (rest.n > n && !is_separator(rest.p[n])))
-            return fail(r, "Error parsing %s value.", words[i].what);
-        r->p += n;
+        if (!match_word(r, words[i].text, words[i].what))
+            return NULL;
         t = json_value(r->vm, words[i].v);
         if (t && *words[i].text == 'u')
             t->kind = JSON_K_UNDEFINED;
@@ -489,7 +522,7 @@ static struct jtoken *read_items(struct reader *r, struct jtoken *t, char close)
         if (!skip_space(r))
             return NULL;
         if (r->p >= r->end)
-            return fail_end(r);
+            return r->depth == 1 && r->just_opened ? fail(r, "Error reading %s from JsonReader.", type_defs[r->type].name) : fail_end(r);
         if (*r->p == close)
             break;
         if (t->kind == JSON_K_OBJECT ? !read_property(r, t) : !json_append(r->vm, t, read_value(r)))
@@ -498,6 +531,8 @@ static struct jtoken *read_items(struct reader *r, struct jtoken *t, char close)
             return NULL;
         if (r->p < r->end && *r->p == ',')
             r->p++;
+        else if (r->p < r->end && *r->p != close && (*r->p == '}' || *r->p == ']' || *r->p == ')'))
+            return fail_close(r, &level, t->kind == JSON_K_OBJECT ? "Object" : t->kind == JSON_K_ARRAY ? "Array" : "Constructor");
         else if (r->p < r->end && *r->p != close)
             return fail_at(r, "After parsing a value an unexpected character was encountered");
     }
@@ -537,25 +572,24 @@ static struct jtoken *read_scalar(struct reader *r)
     struct expr_value s, date;
 
     if (*r->p == '"' || *r->p == '\'')
-        return read_string(r, &s) ? json_value(r->vm, r->dates && json_read_date(text_slice(s), &date) ? date : s) : NULL;
+        return read_string(r, &s) ? json_value(r->vm, r->flags & JSON_DATES && json_read_date(text_slice(s), &date) ? date : s) : NULL;
     if (ascii_is_digit(*r->p) || *r->p == '.' || (*r->p == '-' && !(r->p + 1 < r->end && r->p[1] == 'I')))
         return read_number(r);
-    if (*r->p == ',' && r->level && !r->level->named) {
-        struct jtoken *t = json_new(r->vm, TYPE_JVALUE, JSON_K_UNDEFINED);
-
-        return t;
-    }
+    if (*r->p == ',' && !(r->level && r->level->named))
+        return json_new(r->vm, TYPE_JVALUE, JSON_K_UNDEFINED);
     return read_word(r);
 }
 
 static struct jtoken *read_value(struct reader *r)
 {
+    const char *from;
     struct jtoken *t;
 
     if (!skip_space(r))
         return NULL;
     if (r->p >= r->end)
         return fail_end(r);
+    from = r->p;
     if (*r->p == '{' || *r->p == '[') {
         bool object = *r->p++ == '{';
 
@@ -563,8 +597,13 @@ static struct jtoken *read_value(struct reader *r)
         return t ? read_items(r, t, object ? '}' : ']') : NULL;
     }
     t = read_scalar(r);
-    if (t && t->kind != JSON_K_CONSTRUCTOR)
+    if (t && t->kind != JSON_K_CONSTRUCTOR) {
         count_value(r);
+        if (r->flags & JSON_KEEP_TEXT) {
+            t->text = from;
+            t->room = (uint32_t)(r->p - from);
+        }
+    }
     return t;
 }
 
@@ -592,9 +631,17 @@ static bool starts_right(struct reader *r, unsigned type)
                 type == TYPE_JOBJECT ? "object" : "array", got) != NULL;
 }
 
-struct jtoken *json_read_with(struct vm *vm, struct slice text, unsigned type, bool dates)
+struct expr_value json_unquote(struct vm *vm, struct slice literal)
 {
-    struct reader r = { .vm = vm, .start = text.p, .p = text.p, .end = text.p + text.n, .dates = dates, .type = type };
+    struct reader r = { .vm = vm, .start = literal.p, .p = literal.p, .end = literal.p + literal.n };
+    struct expr_value out = expr_value_null();
+
+    return read_string(&r, &out) ? out : expr_value_null();
+}
+
+struct jtoken *json_read_from(struct vm *vm, struct slice text, unsigned type, unsigned flags)
+{
+    struct reader r = { .vm = vm, .start = text.p, .p = text.p, .end = text.p + text.n, .flags = flags, .type = type };
     struct jtoken *t;
 
     if (!vm_charge(vm, (uint32_t)(text.n / 64)) || !skip_space(&r))
@@ -613,5 +660,5 @@ struct jtoken *json_read_with(struct vm *vm, struct slice text, unsigned type, b
 
 struct jtoken *json_read(struct vm *vm, struct slice text, unsigned type)
 {
-    return json_read_with(vm, text, type, true);
+    return json_read_from(vm, text, type, JSON_DATES);
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "platform/base/hash.h"
 #include "policy/expr/decimal.h"
 #include "policy/expr/format.h"
 #include "policy/expr/lib/json.h"
@@ -62,6 +63,85 @@ struct jtoken *json_content(struct vm *vm, struct expr_value v)
 {
     return jtoken_is(v) ? OBJECT(v, jtoken) : json_value(vm, v);
 }
+
+/* ---- properties by name ---- */
+
+/* Objects with more properties than this have them hashed. */
+#define INDEX_FROM 16u
+
+/* Hash table over an object's properties: slot = position + 1. Good while `valid`; hangs on the object's `value`, whose
+ * kind stays null. */
+struct property_index {
+    bool valid;
+    uint32_t mask;
+    uint32_t slots[];
+};
+
+static struct property_index *index_of(const struct jtoken *o)
+{
+    return o->kind == JSON_K_OBJECT ? (struct property_index *)o->value.p : NULL;
+}
+
+static void drop_index(const struct jtoken *o)
+{
+    struct property_index *x = index_of(o);
+
+    if (x)
+        x->valid = false;
+}
+
+static void index_add(struct property_index *x, const struct jtoken *o, uint32_t at)
+{
+    uint32_t i = (uint32_t)hash_bytes(text_slice(o->items[at]->value)) & x->mask;
+
+    while (x->slots[i])
+        i = (i + 1) & x->mask;
+    x->slots[i] = at + 1;
+}
+
+/* A property was put at o->items[at]. Without memory the object just has no index. */
+static void index_put(struct vm *vm, struct jtoken *o, uint32_t at)
+{
+    struct property_index *x = index_of(o);
+
+    if (o->kind != JSON_K_OBJECT || o->n <= INDEX_FROM)
+        return;
+    if (x && x->valid && at == o->n - 1 && o->n <= x->mask / 2) {
+        index_add(x, o, at);
+        return;
+    }
+    if (!x || o->n > x->mask / 2) {
+        uint32_t room = x ? 2 * (x->mask + 1) : 8 * INDEX_FROM;
+
+        x = arena_alloc(vm->arena, sizeof *x + room * sizeof *x->slots);
+        if (!x)
+            return;
+        x->mask = room - 1;
+        o->value.p = x;
+    }
+    memset(x->slots, 0, (x->mask + 1) * sizeof *x->slots);
+    for (uint32_t i = 0; i < o->n; i++)
+        index_add(x, o, i);
+    x->valid = true;
+}
+
+struct jtoken *json_property(const struct jtoken *o, struct slice name)
+{
+    const struct property_index *x = index_of(o);
+
+    if (x && x->valid) {
+        for (uint32_t i = (uint32_t)hash_bytes(name) & x->mask; x->slots[i]; i = (i + 1) & x->mask)
+            if (slice_eq(text_slice(o->items[x->slots[i] - 1]->value), name))
+                return o->items[x->slots[i] - 1];
+        return NULL;
+    }
+    for (uint32_t i = 0; i < o->n; i++)
+        if (slice_eq(text_slice(o->items[i]->value), name))
+            return o->items[i];
+    return NULL;
+}
+
+/* ---- children ---- */
 
 static const char *full_name(const struct jtoken *t)
 {
@@ -137,6 +217,7 @@ static bool insert(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken 
     child->parent = to;
     to->items[at] = child;
     to->n++;
+    index_put(vm, to, at);
     return true;
 }
 
@@ -160,6 +241,7 @@ bool json_put(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *valu
         return false;
     if (!raise_height(vm, to, value))
         return false;
+    drop_index(to);
     to->items[at]->parent = NULL;
     to->items[at] = value;
     value->parent = to;
@@ -168,17 +250,19 @@ bool json_put(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *valu
 
 void json_remove(struct jtoken *from, uint32_t at)
 {
+    drop_index(from);
     from->items[at]->parent = NULL;
     memmove(from->items + at, from->items + at + 1, (from->n - at - 1) * sizeof *from->items);
     from->n--;
 }
 
-uint32_t json_index(const struct jtoken *t)
+uint32_t json_index(struct vm *vm, const struct jtoken *t)
 {
     uint32_t i = 0;
 
     while (i < t->parent->n && t->parent->items[i] != t)
         i++;
+    vm_charge(vm, i / 64);
     return i;
 }
 
@@ -191,7 +275,8 @@ struct jtoken *json_clone(struct vm *vm, const struct jtoken *t)
     copy = json_new(vm, t->head.type->id, (enum json_kind)t->kind);
     if (!copy)
         return NULL;
-    copy->value = t->value;
+    if (t->kind != JSON_K_OBJECT)
+        copy->value = t->value;
     for (uint32_t i = 0; i < t->n; i++) {
         struct jtoken *child = json_clone(vm, t->items[i]);
 
@@ -199,14 +284,6 @@ struct jtoken *json_clone(struct vm *vm, const struct jtoken *t)
             return NULL;
     }
     return copy;
-}
-
-struct jtoken *json_property(const struct jtoken *o, struct slice name)
-{
-    for (uint32_t i = 0; i < o->n; i++)
-        if (slice_eq(text_slice(o->items[i]->value), name))
-            return o->items[i];
-    return NULL;
 }
 
 bool json_set(struct vm *vm, struct jtoken *o, struct expr_value name, struct jtoken *value)
@@ -222,7 +299,7 @@ bool json_set(struct vm *vm, struct jtoken *o, struct expr_value name, struct jt
     if (!p)
         return false;
     p->value = name;
-    return json_append(vm, p, value) && json_append(vm, o, p) && vm_charge(vm, o->n / 64);
+    return json_append(vm, p, value) && json_append(vm, o, p);
 }
 
 bool json_is_multi(struct vm *vm, struct expr_value content)

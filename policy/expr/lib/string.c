@@ -1,4 +1,5 @@
 /* System.String. */
+#include "policy/expr/lib/json.h"
 #include "policy/expr/lib/string_int.h"
 
 NATIVE(string_empty)
@@ -226,7 +227,7 @@ static void put_aligned(struct buf *b, struct expr_value text, int64_t align)
 
 NATIVE(string_format_hole)
 {
-    struct expr_value text = a[0].kind == EXPR_NULL ? TEXT("") : format_value(vm, a[0], text_slice(a[2]));
+    struct expr_value v = json_formatted(a[0]), text = v.kind == EXPR_NULL ? TEXT("") : format_value(vm, v, text_slice(a[2]));
     struct buf b;
 
     if (vm->thrown)

@@ -29,6 +29,11 @@ static struct expr_value make(struct vm *vm, struct expr_value text, enum uri_ki
     return u ? object_value(u) : bad_format(vm, why);
 }
 
+struct expr_value uri_from_text(struct vm *vm, struct expr_value text)
+{
+    return make(vm, text, URI_ANY);
+}
+
 NATIVE(uri_new)
 {
     return make(vm, a[0], URI_ABSOLUTE);

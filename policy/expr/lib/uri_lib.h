@@ -23,6 +23,8 @@ enum uri_kind { URI_ANY, URI_ABSOLUTE, URI_RELATIVE };
 /* Parse. NULL with *why, the message of the UriFormatException; or NULL with an exception when memory is out.
  */
 struct uri_object *uri_parse(struct vm *vm, struct expr_value text, enum uri_kind kind, const char **why);
+/* new Uri(text, UriKind.RelativeOrAbsolute). */
+struct expr_value uri_from_text(struct vm *vm, struct expr_value text);
 /* reference, resolved against base (RFC 3986 5.2). */
 struct uri_object *uri_resolve(struct vm *vm, const struct uri_object *base, struct expr_value reference,
                                const char **why);

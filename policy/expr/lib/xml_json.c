@@ -38,6 +38,18 @@ static bool add_member(struct vm *vm, struct jtoken *o, struct expr_value name, 
     return json_append(vm, array, value);
 }
 
+static struct jtoken *doctype_token(struct vm *vm, const struct xobject *x)
+{
+    static const char *const names[] = { "@name", "@public", "@system", "@internalSubset" };
+    const struct expr_value values[] = { x->name, x->extra[0], x->extra[1], x->value };
+    struct jtoken *o = json_new(vm, TYPE_JOBJECT, JSON_K_OBJECT);
+
+    for (unsigned i = 0; o && i < COUNT_OF(names); i++)
+        if (values[i].kind == EXPR_STRING && values[i].n && !json_set(vm, o, text_value(slice_from(names[i])), json_value(vm, values[i])))
+            return NULL;
+    return o;
+}
+
 static bool node_member(struct vm *vm, struct jtoken *o, const struct xobject *x)
 {
     switch (x->head.type->id) {
@@ -46,6 +58,7 @@ static bool node_member(struct vm *vm, struct jtoken *o, const struct xobject *x
     case TYPE_XCDATA: return add_member(vm, o, TEXT("#cdata-section"), json_value(vm, x->value));
     case TYPE_XPROCESSINGINSTRUCTION:
         return add_member(vm, o, str_printf(vm, "?%.*s", (int)x->name.n, x->name.s), json_value(vm, x->value));
+    case TYPE_XDOCUMENTTYPE: return add_member(vm, o, TEXT("!DOCTYPE"), doctype_token(vm, x));
     default: return true; /* comments are no JSON that can be read back */
     }
 }
@@ -95,6 +108,11 @@ static struct jtoken *document_token(struct vm *vm, const struct xobject *x, boo
     return o;
 }
 
+struct jtoken *json_from_xml(struct vm *vm, struct expr_value node, bool omit_root)
+{
+    return document_token(vm, OBJECT(node, xobject), omit_root);
+}
+
 NATIVE(json_from_xml_text)
 {
     struct jtoken *t;
@@ -102,7 +120,7 @@ NATIVE(json_from_xml_text)
 
     if (a[0].kind == EXPR_NULL)
         return TEXT("null");
-    t = document_token(vm, OBJECT(a[0], xobject), site->n > 2 && a[2].i);
+    t = json_from_xml(vm, a[0], site->n > 2 && a[2].i);
     if (!t)
         return expr_value_null();
     buf_init(&b, vm->arena);
@@ -200,29 +218,57 @@ static void put_element(struct vm *vm, struct buf *b, struct slice name, const s
     vm_charge(vm, t->n);
 }
 
+/* "?xml" of a root object: the document's declaration. */
+static struct expr_value declaration_of(struct vm *vm, const struct jtoken *t)
+{
+    static const char *const names[] = { "@version", "@encoding", "@standalone" };
+    struct expr_value fields[3] = { 0 };
+
+    for (unsigned i = 0; i < 3; i++) {
+        const struct jtoken *p = t->kind == JSON_K_OBJECT ? json_property(t, slice_from(names[i])) : NULL;
+
+        if (p && !json_is_container(p->items[0]) && p->items[0]->value.kind != EXPR_NULL)
+            fields[i] = scalar_text(vm, p->items[0]->value);
+    }
+    return tuple_make(vm, TYPE_OF(XDECLARATION), 3, fields);
+}
+
+struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct expr_value root)
+{
+    const struct jtoken *declaration = root.kind == EXPR_STRING ? NULL : json_property(t, SLICE("?xml")), *first = NULL;
+    struct xobject *doc;
+    unsigned elements = 0;
+    struct buf b;
+
+    for (uint32_t i = 0; i < t->n; i++)
+        if (t->items[i] != declaration && ++elements == 1)
+            first = t->items[i];
+    buf_init(&b, vm->arena);
+    if (root.kind == EXPR_STRING)
+        put_element(vm, &b, text_slice(root), t);
+    else if (elements != 1 || first->items[0]->kind == JSON_K_ARRAY)
+        return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "JSON root object has multiple properties. The root object must have a single property in "
+                        "order to create a valid XML document. Consider specifying a DeserializeRootElementName. Path ''.");
+    else
+        put_member(vm, &b, text_slice(first->value), first->items[0]);
+    if (b.failed || vm->thrown)
+        return vm->thrown ? expr_value_null() : vm_throw_budget(vm, "memory");
+    doc = xml_read(vm, buf_slice(&b), true);
+    if (doc && declaration)
+        doc->extra[0] = declaration_of(vm, declaration->items[0]);
+    return doc && !vm->thrown ? object_value(doc) : expr_value_null();
+}
+
 NATIVE(json_to_xml)
 {
-    struct xobject *doc;
     struct jtoken *t;
-    struct buf b;
 
     if (a[0].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "value");
     t = json_read(vm, text_slice(a[0]), TYPE_JTOKEN);
-    if (!t)
+    if (!t || t->kind == JSON_K_NULL)
         return expr_value_null();
     if (t->kind != JSON_K_OBJECT)
         return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "XmlNodeConverter can only convert JSON that begins with an object. Path ''.");
-    buf_init(&b, vm->arena);
-    if (site->n > 1 && a[1].kind == EXPR_STRING)
-        put_element(vm, &b, text_slice(a[1]), t);
-    else if (t->n != 1 || t->items[0]->items[0]->kind == JSON_K_ARRAY)
-        return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "JSON root object has multiple properties. The root object must have a single property in "
-                        "order to create a valid XML document. Consider specifying a DeserializeRootElementName. Path ''.");
-    else
-        put_member(vm, &b, text_slice(t->items[0]->value), t->items[0]->items[0]);
-    if (b.failed || vm->thrown)
-        return vm->thrown ? expr_value_null() : vm_throw_budget(vm, "memory");
-    doc = xml_read(vm, buf_slice(&b), true);
-    return doc ? object_value(doc) : expr_value_null();
+    return json_make_xml(vm, t, site->n > 1 ? a[1] : expr_value_null());
 }
