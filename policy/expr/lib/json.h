@@ -120,8 +120,9 @@ struct expr_value json_to_object(struct vm *vm, struct expr_value token, const s
 
 /* What SerializeXNode makes of a node, NULL: exception. */
 struct jtoken *json_from_xml(struct vm *vm, struct expr_value node, bool omit_root);
-/* What DeserializeXNode makes of an object: an XDocument. root: name of an element around it, or null. */
-struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct expr_value root);
+/* What DeserializeXNode makes of an object: an XDocument. root: name of an element around it, or null.
+ * marks: an array of one item is given json:Array="true". */
+struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct expr_value root, bool marks);
 
 /* JSONPath (json_path.c): matches appended to l; false: exception. */
 bool json_select(struct vm *vm, struct jtoken *from, struct expr_value path, bool error_when_none, struct list_object *l);

@@ -6,6 +6,7 @@
 #include "policy/expr/format.h"
 #include "policy/expr/lib/json.h"
 #include "policy/expr/lib/lib.h"
+#include "policy/expr/lib/number_parse.h"
 #include "policy/expr/lib/uri_lib.h"
 
 #define TOKEN(v) OBJECT(v, jtoken)
@@ -46,6 +47,8 @@ static struct expr_value to_number(struct vm *vm, struct expr_value v, enum expr
     if (k < EXPR_F32 && v.kind == EXPR_DECIMAL)
         v = decimal_value(vm->arena, decimal_round(decimal_of(v), 0, DECIMAL_HALF_EVEN));
     e = op_convert(vm->arena, k, true, v, &out);
+    if (e == OP_OVERFLOW)
+        return number_parse_failed(vm, PARSE_RANGE, v, k);
     return e == OP_FINE ? out : vm_op_error(vm, e);
 }
 
@@ -177,7 +180,7 @@ struct expr_value json_convert(struct vm *vm, struct expr_value token, const str
         return optional ? expr_value_null() : cannot(vm, t, to);
     if (t->kind == JSON_K_INTEGER && t->value.kind == EXPR_STRING && type_kind(want) != EXPR_STRING) {
         if (type_kind(want) != EXPR_F64)
-            return vm_throw_overflow(vm);
+            return number_parse_failed(vm, PARSE_RANGE, t->value, type_kind(want));
     }
     if (want->id == TYPE_URI && t->kind == JSON_K_URI)
         return t->value;
@@ -421,7 +424,7 @@ static struct expr_value to_xml(struct vm *vm, const struct source *src, const s
 
     if (t->kind != JSON_K_OBJECT)
         return fail_at(vm, TYPE_JSONSERIALIZATIONEXCEPTION, src, t, SLICE("XmlNodeConverter can only convert JSON that begins with an object."));
-    doc = json_make_xml(vm, t, expr_value_null());
+    doc = json_make_xml(vm, t, expr_value_null(), false);
     return vm->thrown || want->id != TYPE_XELEMENT ? doc : net_xdocument_root(vm, NULL, &doc);
 }
 

@@ -22,6 +22,30 @@ static struct expr_value written_name(struct vm *vm, const struct xobject *x, co
 
 static struct jtoken *element_token(struct vm *vm, const struct xobject *e);
 
+/* json:Array="true" makes an array of an element that stands alone; the mark itself is not written. */
+#define JSON_URI "http://james.newtonking.com/projects/json"
+
+static bool is_mark(const struct xobject *a)
+{
+    return slice_eq(text_slice(xml_is_declaration(a) ? a->value : a->ns), SLICE(JSON_URI));
+}
+
+static bool is_marked(const struct xobject *x)
+{
+    const struct xobject *a = x->first_attr;
+
+    while (a && !(is_mark(a) && slice_eq(text_slice(a->name), SLICE("Array")) && slice_eq(text_slice(a->value), SLICE("true"))))
+        a = a->next;
+    return a != NULL;
+}
+
+static struct jtoken *array_of(struct vm *vm, struct jtoken *value)
+{
+    struct jtoken *array = value ? json_new(vm, TYPE_JARRAY, JSON_K_ARRAY) : NULL;
+
+    return array && json_append(vm, array, value) ? array : NULL;
+}
+
 /* Add a member; the second of a name makes an array of it. */
 static bool add_member(struct vm *vm, struct jtoken *o, struct expr_value name, struct jtoken *value)
 {
@@ -31,8 +55,8 @@ static bool add_member(struct vm *vm, struct jtoken *o, struct expr_value name, 
         return value && json_set(vm, o, name, value);
     array = p->items[0];
     if (array->kind != JSON_K_ARRAY) {
-        array = json_new(vm, TYPE_JARRAY, JSON_K_ARRAY);
-        if (!array || !json_append(vm, array, p->items[0]) || !json_put(vm, p, 0, array))
+        array = array_of(vm, p->items[0]);
+        if (!array || !json_put(vm, p, 0, array))
             return false;
     }
     return json_append(vm, array, value);
@@ -50,10 +74,20 @@ static struct jtoken *doctype_token(struct vm *vm, const struct xobject *x)
     return o;
 }
 
+static bool element_member(struct vm *vm, struct jtoken *o, const struct xobject *x)
+{
+    struct expr_value name = written_name(vm, x, x, "");
+    struct jtoken *t = element_token(vm, x);
+
+    if (is_marked(x) && !json_property(o, text_slice(name)))
+        t = array_of(vm, t);
+    return add_member(vm, o, name, t);
+}
+
 static bool node_member(struct vm *vm, struct jtoken *o, const struct xobject *x)
 {
     switch (x->head.type->id) {
-    case TYPE_XELEMENT: return add_member(vm, o, written_name(vm, x, x, ""), element_token(vm, x));
+    case TYPE_XELEMENT: return element_member(vm, o, x);
     case TYPE_XTEXT: return add_member(vm, o, TEXT("#text"), json_value(vm, x->value));
     case TYPE_XCDATA: return add_member(vm, o, TEXT("#cdata-section"), json_value(vm, x->value));
     case TYPE_XPROCESSINGINSTRUCTION:
@@ -65,15 +99,18 @@ static bool node_member(struct vm *vm, struct jtoken *o, const struct xobject *x
 
 static struct jtoken *element_token(struct vm *vm, const struct xobject *e)
 {
+    bool bare = true;
     struct jtoken *o;
 
+    for (const struct xobject *a = e->first_attr; a; a = a->next)
+        bare &= is_mark(a);
     if (!e->first_attr && !e->first)
         return json_value(vm, e->open ? TEXT("") : expr_value_null());
-    if (!e->first_attr && e->first == e->last && e->first->head.type->id == TYPE_XTEXT)
+    if (bare && e->first && e->first == e->last && e->first->head.type->id == TYPE_XTEXT)
         return json_value(vm, e->first->value);
     o = json_new(vm, TYPE_JOBJECT, JSON_K_OBJECT);
     for (const struct xobject *a = e->first_attr; o && a; a = a->next)
-        if (!add_member(vm, o, written_name(vm, a, e, "@"), json_value(vm, a->value)))
+        if (!is_mark(a) && !add_member(vm, o, written_name(vm, a, e, "@"), json_value(vm, a->value)))
             return NULL;
     for (const struct xobject *x = e->first; o && x; x = x->next)
         if (!node_member(vm, o, x))
@@ -131,7 +168,14 @@ NATIVE(json_from_xml_text)
 /* ---- from JSON ---- */
 
 /* An XML text is made of the tree and read again: prefixes and names are checked in one place. */
-static void put_element(struct vm *vm, struct buf *b, struct slice name, const struct jtoken *t);
+/* What is written, and whether an array of one item is marked as such. */
+struct maker {
+    struct vm *vm;
+    struct buf b;
+    bool marks;
+};
+
+static void put_element(struct maker *m, struct slice name, const struct jtoken *t, bool marked);
 
 static struct expr_value scalar_text(struct vm *vm, struct expr_value v)
 {
@@ -158,23 +202,39 @@ static void put_escaped(struct buf *b, struct slice s)
         }
 }
 
-/* Bytes a name cannot have would become markup: such a document is refused. */
-static bool is_name(struct vm *vm, struct slice s)
+/* Is "_xHHHH_" at p? It would be read as an escape. */
+static bool is_escape(struct slice s)
 {
-    bool good = s.n > 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        good &= (s.p[i] & 0x80) || ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || memchr("_-.:", s.p[i], 4) != NULL;
-    if (!good)
-        vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "'%.*s' is no name of an XML node.", SLICE_ARG(s));
-    return good;
+    if (s.n < 7 || s.p[0] != '_' || s.p[1] != 'x' || s.p[6] != '_')
+        return false;
+    for (size_t i = 2; i < 6; i++)
+        if (ascii_hex_value(s.p[i]) < 0)
+            return false;
+    return true;
 }
 
-static void put_member(struct vm *vm, struct buf *b, struct slice name, const struct jtoken *t)
+/* XmlConvert.EncodeName: what a name cannot have is written _xHHHH_, so that no key becomes markup. */
+static void put_name(struct buf *b, struct slice s)
 {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool first = i == 0, fine = (c & 0x80) || ascii_is_alpha(c) || c == '_' || c == ':' || (!first && (ascii_is_digit(c) || c == '-' || c == '.'));
+
+        if (fine && !is_escape(slice_skip(s, i)))
+            buf_putc(b, c);
+        else
+            buf_printf(b, "_x%04X_", (unsigned char)c);
+    }
+}
+
+static void put_member(struct maker *m, struct slice name, const struct jtoken *t, bool marked)
+{
+    struct vm *vm = m->vm;
+    struct buf *b = &m->b;
+
     if (t->kind == JSON_K_ARRAY) {
         for (uint32_t i = 0; i < t->n; i++)
-            put_member(vm, b, name, t->items[i]);
+            put_member(m, name, t->items[i], m->marks && t->n == 1);
     } else if (slice_eq(name, SLICE("#text"))) {
         put_escaped(b, text_slice(scalar_text(vm, t->value)));
     } else if (slice_eq(name, SLICE("#cdata-section"))) {
@@ -182,28 +242,38 @@ static void put_member(struct vm *vm, struct buf *b, struct slice name, const st
             vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Cannot have ']]>' inside an XML CDATA block.");
         buf_printf(b, "<![CDATA[%.*s]]>", SLICE_ARG(value_text(vm, t->value)));
     } else if (name.n && name.p[0] == '?') {
-        if (!is_name(vm, slice_skip(name, 1)) || slice_find(value_text(vm, t->value), SLICE("?>")) >= 0)
+        if (slice_find(value_text(vm, t->value), SLICE("?>")) >= 0)
             return;
-        buf_printf(b, "<%.*s %.*s?>", SLICE_ARG(name), SLICE_ARG(value_text(vm, t->value)));
+        buf_puts(b, "<?");
+        put_name(b, slice_skip(name, 1));
+        buf_printf(b, " %.*s?>", SLICE_ARG(value_text(vm, t->value)));
     } else {
-        put_element(vm, b, name, t);
+        put_element(m, name, t, marked);
     }
 }
 
-static void put_element(struct vm *vm, struct buf *b, struct slice name, const struct jtoken *t)
+static void put_element(struct maker *m, struct slice name, const struct jtoken *t, bool marked)
 {
-    if (vm->thrown || !is_name(vm, name))
+    struct vm *vm = m->vm;
+    struct buf *b = &m->b;
+
+    if (vm->thrown)
         return;
-    buf_printf(b, "<%.*s", SLICE_ARG(name));
+    buf_putc(b, '<');
+    put_name(b, name);
     for (uint32_t i = 0; t->kind == JSON_K_OBJECT && i < t->n; i++) {
         struct slice key = text_slice(t->items[i]->value);
 
-        if (key.n > 1 && key.p[0] == '@' && is_name(vm, slice_skip(key, 1)) && !json_is_container(t->items[i]->items[0])) {
-            buf_printf(b, " %.*s=\"", SLICE_ARG(slice_skip(key, 1)));
+        if (key.n > 1 && key.p[0] == '@' && !json_is_container(t->items[i]->items[0])) {
+            buf_putc(b, ' ');
+            put_name(b, slice_skip(key, 1));
+            buf_puts(b, "=\"");
             put_escaped(b, text_slice(scalar_text(vm, t->items[i]->items[0]->value)));
             buf_putc(b, '"');
         }
     }
+    if (marked)
+        buf_puts(b, " json:Array=\"true\" xmlns:json=\"" JSON_URI "\"");
     if (t->kind == JSON_K_NULL || (t->kind == JSON_K_OBJECT && t->n == 0)) {
         buf_puts(b, "/>");
         return;
@@ -211,10 +281,12 @@ static void put_element(struct vm *vm, struct buf *b, struct slice name, const s
     buf_putc(b, '>');
     for (uint32_t i = 0; t->kind == JSON_K_OBJECT && i < t->n; i++)
         if (t->items[i]->value.n && t->items[i]->value.s[0] != '@')
-            put_member(vm, b, text_slice(t->items[i]->value), t->items[i]->items[0]);
+            put_member(m, text_slice(t->items[i]->value), t->items[i]->items[0], false);
     if (!json_is_container(t))
         put_escaped(b, text_slice(scalar_text(vm, t->value)));
-    buf_printf(b, "</%.*s>", SLICE_ARG(name));
+    buf_puts(b, "</");
+    put_name(b, name);
+    buf_putc(b, '>');
     vm_charge(vm, t->n);
 }
 
@@ -233,27 +305,27 @@ static struct expr_value declaration_of(struct vm *vm, const struct jtoken *t)
     return tuple_make(vm, TYPE_OF(XDECLARATION), 3, fields);
 }
 
-struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct expr_value root)
+struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct expr_value root, bool marks)
 {
     const struct jtoken *declaration = root.kind == EXPR_STRING ? NULL : json_property(t, SLICE("?xml")), *first = NULL;
     struct xobject *doc;
     unsigned elements = 0;
-    struct buf b;
+    struct maker m = { .vm = vm, .marks = marks };
 
     for (uint32_t i = 0; i < t->n; i++)
         if (t->items[i] != declaration && ++elements == 1)
             first = t->items[i];
-    buf_init(&b, vm->arena);
+    buf_init(&m.b, vm->arena);
     if (root.kind == EXPR_STRING)
-        put_element(vm, &b, text_slice(root), t);
+        put_element(&m, text_slice(root), t, false);
     else if (elements != 1 || first->items[0]->kind == JSON_K_ARRAY)
         return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "JSON root object has multiple properties. The root object must have a single property in "
                         "order to create a valid XML document. Consider specifying a DeserializeRootElementName. Path ''.");
     else
-        put_member(vm, &b, text_slice(first->value), first->items[0]);
-    if (b.failed || vm->thrown)
+        put_member(&m, text_slice(first->value), first->items[0], false);
+    if (m.b.failed || vm->thrown)
         return vm->thrown ? expr_value_null() : vm_throw_budget(vm, "memory");
-    doc = xml_read(vm, buf_slice(&b), true);
+    doc = xml_read(vm, buf_slice(&m.b), true);
     if (doc && declaration)
         doc->extra[0] = declaration_of(vm, declaration->items[0]);
     return doc && !vm->thrown ? object_value(doc) : expr_value_null();
@@ -270,5 +342,5 @@ NATIVE(json_to_xml)
         return expr_value_null();
     if (t->kind != JSON_K_OBJECT)
         return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "XmlNodeConverter can only convert JSON that begins with an object. Path ''.");
-    return json_make_xml(vm, t, site->n > 1 ? a[1] : expr_value_null());
+    return json_make_xml(vm, t, site->n > 1 ? a[1] : expr_value_null(), site->n > 2 && a[2].i);
 }

@@ -90,8 +90,8 @@ static void test_xml(void **state)
         { "@{ XNamespace n = \"u\"; return new XElement(n + \"a\", new XElement(\"b\")); }", "<a xmlns=\"u\"><b xmlns=\"\" /></a>" },
         { "@{ var x = new XElement(\"a\"); x.Add(x); return x; }", "<a><a /></a>" },
         { "@{ var x = new XElement(\"a\"); for (int i = 0; i < 5000; i++) x = new XElement(\"a\", x); return x; }", BUDGET },
-        { "@(JsonConvert.DeserializeXNode(\"{\\\"a b\\\":1}\"))",
-          "!Newtonsoft.Json.JsonSerializationException: 'a b' is no name of an XML node." },
+        { "@(JsonConvert.DeserializeXNode(\"{\\\"a b\\\":{'<x':1,'1':2,'_x0041_':3}}\"))",
+          "<a_x0020_b><_x003C_x>1</_x003C_x><_x0031_>2</_x0031_><_x005F_x0041_>3</_x005F_x0041_></a_x0020_b>" },
         { NULL, NULL } };
 
     (void)state;
