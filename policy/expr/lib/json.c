@@ -3,6 +3,8 @@
 #include "policy/expr/lib/string_int.h"
 
 #define TOKEN(v) OBJECT(v, jtoken)
+/* Names compared for the price of a step. */
+#define PROPERTIES_PER_STEP 16
 
 static struct expr_value token_value(struct jtoken *t)
 {
@@ -372,13 +374,15 @@ NATIVE(jobject_add)
 }
 
 /* The property of an object; comparison: a StringComparison, odd ones ignore case. An exact match goes first. */
-static struct jtoken *find_property(struct jtoken *o, struct expr_value name, int64_t comparison)
+static struct jtoken *find_property(struct vm *vm, struct jtoken *o, struct expr_value name, int64_t comparison)
 {
     struct jtoken *p;
 
     if (name.kind != EXPR_STRING)
         return NULL;
     p = json_property(o, text_slice(name));
+    if (!p && !vm_charge(vm, o->n / PROPERTIES_PER_STEP))
+        return NULL;
     for (uint32_t i = 0; !p && comparison % 2 && i < o->n; i++)
         if (text_compare_ordinal(o->items[i]->value, name, true) == 0)
             p = o->items[i];
@@ -392,7 +396,7 @@ NATIVE(jobject_remove)
     NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "propertyName");
-    p = find_property(TOKEN(a[0]), a[1], 4);
+    p = find_property(vm, TOKEN(a[0]), a[1], 4);
     if (p)
         json_remove(TOKEN(a[0]), json_index(vm, p));
     return val_bool(p != NULL);
@@ -401,7 +405,7 @@ NATIVE(jobject_remove)
 NATIVE(jobject_property)
 {
     NEED_THIS;
-    return token_value(find_property(TOKEN(a[0]), a[1], site->n > 2 ? a[2].i : 4));
+    return token_value(find_property(vm, TOKEN(a[0]), a[1], site->n > 2 ? a[2].i : 4));
 }
 
 NATIVE(jobject_get_value)
@@ -409,13 +413,13 @@ NATIVE(jobject_get_value)
     struct jtoken *p;
 
     NEED_THIS;
-    p = find_property(TOKEN(a[0]), a[1], site->n > 2 ? a[2].i : 4);
+    p = find_property(vm, TOKEN(a[0]), a[1], site->n > 2 ? a[2].i : 4);
     return p ? object_value(p->items[0]) : expr_value_null();
 }
 
-static struct expr_value try_get(struct jtoken *o, struct expr_value name, int64_t comparison, struct expr_value *out)
+static struct expr_value try_get(struct vm *vm, struct jtoken *o, struct expr_value name, int64_t comparison, struct expr_value *out)
 {
-    struct jtoken *p = find_property(o, name, comparison);
+    struct jtoken *p = find_property(vm, o, name, comparison);
 
     *out = p ? object_value(p->items[0]) : expr_value_null();
     return val_bool(p != NULL);
@@ -424,13 +428,13 @@ static struct expr_value try_get(struct jtoken *o, struct expr_value name, int64
 NATIVE(jobject_try_get)
 {
     NEED_THIS;
-    return try_get(TOKEN(a[0]), a[1], 4, &a[2]);
+    return try_get(vm, TOKEN(a[0]), a[1], 4, &a[2]);
 }
 
 NATIVE(jobject_try_get_case)
 {
     NEED_THIS;
-    return try_get(TOKEN(a[0]), a[1], a[2].i, &a[3]);
+    return try_get(vm, TOKEN(a[0]), a[1], a[2].i, &a[3]);
 }
 
 NATIVE(jarray_read_only)
@@ -479,6 +483,7 @@ NATIVE(jarray_remove_at)
     NEED_THIS;
     if (a[1].i < 0 || a[1].i >= TOKEN(a[0])->n)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index is equal to or greater than Count. (Parameter 'index')");
+    vm_charge(vm, (TOKEN(a[0])->n - (uint32_t)a[1].i) / 64);
     json_remove(TOKEN(a[0]), (uint32_t)a[1].i);
     return expr_value_null();
 }

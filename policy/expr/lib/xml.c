@@ -182,15 +182,20 @@ struct expr_value xml_content_text(struct vm *vm, struct expr_value v)
 
 bool xml_add_attribute(struct vm *vm, struct xobject *e, struct xobject *x)
 {
+    uint32_t n = 0;
+
     if (!xml_is_element(e)) {
         vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "An attribute cannot be added to content.");
         return false;
     }
-    for (const struct xobject *y = e->first_attr; y; y = y->next)
+    for (const struct xobject *y = e->first_attr; y; y = y->next) {
         if (slice_eq(text_slice(x->name), text_slice(y->name)) && slice_eq(text_slice(x->ns), text_slice(y->ns))) {
             vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Duplicate attribute.");
             return false;
         }
+        if (++n % NODES_PER_STEP == 0 && !vm_charge(vm, 1))
+            return false;
+    }
     if (x->parent && !(x = xml_clone(vm, x, XLINQ_DEPTH_MAX)))
         return false;
     x->parent = e;

@@ -180,7 +180,9 @@ NATIVE(xelement_set_attribute)
     NEED_THIS;
     if (a[1].kind == EXPR_NULL)
         return vm_throw_arg_null(vm, "name");
-    x = xml_find_attribute(NODE(a[0]), a[1]);
+    x = xml_find_attribute(vm, NODE(a[0]), a[1]);
+    if (vm->thrown)
+        return expr_value_null();
     if (a[2].kind == EXPR_NULL) {
         if (x)
             xml_unlink(x);

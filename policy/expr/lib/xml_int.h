@@ -26,7 +26,9 @@ bool xml_append(struct vm *vm, struct xobject *to, struct expr_value content);
 bool xml_add_attribute(struct vm *vm, struct xobject *e, struct xobject *x);
 /* Order in the document, nulls first. Exception when two nodes have no ancestor in common. */
 int xml_document_order(struct vm *vm, struct expr_value x, struct expr_value y);
-/* The attribute of an XName, or NULL. */
-struct xobject *xml_find_attribute(struct xobject *e, struct expr_value name);
+/* Nodes looked at for the price of a step. */
+#define NODES_PER_STEP 4
+/* The attribute of an XName, or NULL; the search is charged. */
+struct xobject *xml_find_attribute(struct vm *vm, struct xobject *e, struct expr_value name);
 
 #endif

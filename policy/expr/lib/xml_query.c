@@ -399,26 +399,32 @@ NATIVE(xmls_remove)
 
 NATIVE(xml_element)
 {
+    uint32_t n = 0;
+
     NEED_THIS;
-    for (struct xobject *x = NODE(a[0])->first; x && a[1].kind != EXPR_NULL; x = x->next)
+    for (struct xobject *x = NODE(a[0])->first; x && a[1].kind != EXPR_NULL; x = x->next) {
         if (xml_is_element(x) && xml_is_named(x, a[1]))
             return object_value(x);
+        if (++n % NODES_PER_STEP == 0 && !vm_charge(vm, 1))
+            return expr_value_null();
+    }
     return expr_value_null();
 }
 
-struct xobject *xml_find_attribute(struct xobject *e, struct expr_value name)
+struct xobject *xml_find_attribute(struct vm *vm, struct xobject *e, struct expr_value name)
 {
     struct xobject *x = name.kind == EXPR_NULL ? NULL : e->first_attr;
+    uint32_t n = 0;
 
-    while (x && !xml_is_named(x, name))
+    while (x && !xml_is_named(x, name) && (++n % NODES_PER_STEP || vm_charge(vm, 1)))
         x = x->next;
-    return x;
+    return vm->thrown ? NULL : x;
 }
 
 NATIVE(xelement_attribute)
 {
     NEED_THIS;
-    return xml_or_null(xml_find_attribute(NODE(a[0]), a[1]));
+    return xml_or_null(xml_find_attribute(vm, NODE(a[0]), a[1]));
 }
 
 NATIVE(xelement_is_empty)
@@ -486,7 +492,7 @@ static int document_order(struct vm *vm, const struct xobject *x, const struct x
         b = b ? b->previous : NULL;
         if (f == q)
             return -1;
-        if (steps % 64 == 63 && !vm_charge(vm, 1))
+        if (steps % 16 == 15 && !vm_charge(vm, 1))
             return 0;
     }
     return 1;

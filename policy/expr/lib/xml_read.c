@@ -168,8 +168,9 @@ static bool read_number(struct xml_reader *r, const char *from, struct slice dig
 static struct entity *find_entity(const struct xml_reader *r, struct slice name)
 {
     struct entity *e = r->entities;
+    uint32_t n = 0;
 
-    while (e && !slice_eq(e->name, name))
+    while (e && !slice_eq(e->name, name) && (++n % 8 || vm_charge(r->vm, 1)))
         e = e->next;
     return e;
 }
@@ -228,7 +229,7 @@ static bool read_reference(struct xml_reader *r, struct buf *b, struct entity **
             buf_putc(b, known[i].c);
             return true;
         }
-    if (!(*entity = find_entity(r, name)))
+    if (!(*entity = find_entity(r, name)) || r->vm->thrown)
         return fail(r, from, "Reference to undeclared entity '%.*s'.", SLICE_ARG(name)) != NULL;
     return true;
 }
@@ -608,7 +609,7 @@ static bool check_unique(struct xml_reader *r, const struct xobject *e, const st
                 name++;
             return fail(r, at, "'%.*s' is a duplicate attribute name.", (int)name, at) != NULL;
         }
-    return vm_charge(r->vm, n / 16);
+    return vm_charge(r->vm, n / 4);
 }
 
 static bool resolve_all(struct xml_reader *r, const char *at, struct xobject *e)
