@@ -90,7 +90,7 @@ static void answer_probe(struct conn *c)
 
     if (url_query_get(query, SLICE("live")).p)
         why = NULL;
-    else if (!why && query_get(query, SLICE("ready")).p)
+    else if (!why && url_query_get(query, SLICE("ready")).p)
         why = backends_not_ready(c);
     if (why) {
         buf_init(&b, conn_arena(c));

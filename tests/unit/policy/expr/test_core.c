@@ -14,7 +14,7 @@ static const struct {
     const char *source, *want; /* the printed value, or "type: message" of the exception */
 } cases[] = {
 #define CASE(source, want) { source, want },
-#include "core_cases.def"
+#include "tests/unit/policy/expr/core_cases.def"
 #undef CASE
 };
 

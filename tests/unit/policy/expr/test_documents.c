@@ -53,7 +53,7 @@ static void test_json_text(void **state)
         { "@(JToken.Parse(\"[1 2]\"))",
           "!Newtonsoft.Json.JsonReaderException: After parsing a value an unexpected character was encountered: 2. Path '[0]', line 1, position 3." },
         { "@(JToken.Parse(\"\\\"\\\\u12\"))",
-          "!Newtonsoft.Json.JsonReaderException: Unexpected end while parsing Unicode escape sequence. Path '', line 1, position 5." },
+          "!Newtonsoft.Json.JsonReaderException: Unexpected end while parsing Unicode escape sequence. Path '', line 1, position 3." },
         { "@{ var o = new JObject(); o[\"a\"] = o; return o; }", "{\"a\":{}}" },
         { "@{ var o = new JObject(); for (int i = 0; i < 5000; i++) o = new JObject(new JProperty(\"a\", o)); return o; }", BUDGET },
         { NULL, NULL } };
@@ -82,10 +82,10 @@ static void test_xml(void **state)
 {
     static const struct sample samples[] = {
         { "@(XElement.Parse(\"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>\"))",
-          "!System.Xml.XmlException: Reference to undeclared entity 'x'. Line 1, position 35." },
-        { "@(XElement.Parse(\"<a x='1' x='2'/>\"))", "!System.Xml.XmlException: 'x' is a duplicate attribute name. Line 1, position 2." },
+          "<a>y</a>" },
+        { "@(XElement.Parse(\"<a x='1' x='2'/>\"))", "!System.Xml.XmlException: 'x' is a duplicate attribute name. Line 1, position 10." },
         { "@(XElement.Parse(\"<p:a/>\"))", "!System.Xml.XmlException: 'p' is an undeclared prefix. Line 1, position 2." },
-        { "@(XElement.Parse(\"<a x='\"))", "!System.Xml.XmlException: Unexpected end of file has occurred. Line 1, position 7." },
+        { "@(XElement.Parse(\"<a x='\"))", "!System.Xml.XmlException: There is an unclosed literal string. Line 1, position 7." },
         { "@(XElement.Parse(\"<a xmlns='u' xmlns:p='v'><p:b p:c='1'/><d xmlns=''/></a>\").Elements().First())", "<p:b p:c=\"1\" xmlns:p=\"v\" />" },
         { "@{ XNamespace n = \"u\"; return new XElement(n + \"a\", new XElement(\"b\")); }", "<a xmlns=\"u\"><b xmlns=\"\" /></a>" },
         { "@{ var x = new XElement(\"a\"); x.Add(x); return x; }", "<a><a /></a>" },
