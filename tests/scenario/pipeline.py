@@ -348,7 +348,7 @@ def client_gone(gateway):
         connection.sendall(b"GET /api/plain/hang HTTP/1.1\r\nHost: h\r\n\r\n")
         time.sleep(0.3)
     for _ in range(50):
-        lines = [text for text in gateway.log().splitlines() if "url: /api/plain/hang," in text]
+        lines = [text for text in gateway.log().splitlines() if "/api/plain/hang," in text]
         if lines:
             break
         time.sleep(0.1)

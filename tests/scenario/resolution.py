@@ -3,6 +3,7 @@
 
 Each row: what it shows, the request, and "OPERATION PARAMETERS > TARGET AT THE BACKEND", or the reason of its 404."""
 import os
+import re
 import sys
 import time
 
@@ -173,7 +174,7 @@ def found(answer):
 
 def lost(log, target):
     """The reason in the last line of the request log for this target."""
-    lines = [line for line in log.splitlines() if f", url: {target}, " in line]
+    lines = [line for line in log.splitlines() if re.search(r", url: (https?://[^/, ]+)?" + re.escape(target) + ", ", line)]
     return lines[-1].partition("errorDetail: ")[2] if lines else "not logged"
 
 
