@@ -411,7 +411,6 @@ static bool take_response(struct forward *f, struct slice method)
     if (!forward_strip_fields(&head->fields))
         return fail_target(f, FORWARD_PROTOCOL, "Connection names more than %u fields",
                            FORWARD_NOMINATED_MAX);
-    http_fields_remove(&head->fields, SLICE("Content-Length"));
     r->fields = head->fields;
     r->has_body = !r->upgraded && (f->x.body.n || !f->x.body_ended);
     return true;

@@ -73,7 +73,7 @@ struct forward_options {
 struct forward_response {
     int status;
     struct slice reason;
-    struct http_fields fields; /* in the request's arena, may grow; without hop-by-hop and framing */
+    struct http_fields fields; /* in the request's arena, may grow; without hop-by-hop, but with Content-Length */
     enum http_framing framing; /* for conn_answer when the body is passed unchanged: NONE, LENGTH, CHUNKED */
     uint64_t length;           /* of LENGTH. For HEAD and 304 what the backend declared */
     bool has_body;             /* a body follows (false: HEAD, 204, 304, 101, length 0) */

@@ -105,6 +105,8 @@ POLICIES = {
     "interim": policies(inbound='<return-response><set-status code="100" /><set-body>x</set-body></return-response>'),
     "seen-url": policies(outbound='<set-header name="X-Url" exists-action="override"><value>@(string.Join(" ", context.Request.OriginalUrl, '
                                   'context.Request.OriginalUrl.Host, context.Request.OriginalUrl.Port, context.Request.Url))</value></set-header>'),
+    "length": policies(outbound='<set-header name="X-Length" exists-action="override"><value>@(context.Response.Headers.GetValueOrDefault("Content-Length"))'
+                                '</value></set-header><set-body>@("longer than " + context.Response.Body.As&lt;string&gt;())</set-body>'),
     "no-body": policies(outbound='<set-status code="204" />'),
     "response-before": policies(inbound='<set-header name="X-Before" exists-action="override"><value>@(context.Response == null ? "null" : "there")'
                                         '</value></set-header>'),
@@ -273,6 +275,9 @@ def backends(gateway):
         answer = gateway.get(f"/api/plain/{status}")
         table.row(f"{status}: no body, no framing", (line(answer), answer.get("Content-Length"), answer.get("Transfer-Encoding"), answer.text),
                   (f"{status} Own Words", None, None, ""))
+    answer = gateway.get("/api/length/x")
+    table.row("policies see the length of the backend's body, the client that of its own", (answer.get("X-Length"), answer.get("Content-Length"),
+              answer.text), ("7", "19", "longer than backend"))
     answer = gateway.get("/api/interim/x")
     table.row("a status that ends no answer is never sent as one", (answer.status, bool(re.fullmatch(INTERNAL, answer.text))), (500, True))
     for host, wanted in {"gw.example": "gw.example 80", "gw.example:8080": "gw.example 8080", "gw.example:": "gw.example 80",

@@ -28,7 +28,7 @@ static void simple_get(void)
     CHECK_INT(f.response.framing, HTTP_BODY_LENGTH);
     CHECK_INT(f.response.length, 5);
     CHECK(f.response.has_body);
-    CHECK_INT(f.response.fields.n, 1);
+    CHECK_INT(f.response.fields.n, 2);
     CHECK_INT(http1_counts().idle, 1); /* given back before the client has a byte */
     CHECK(relay(&f, &c));
     CHECK_INT(client_read(&c, got, sizeof got), 5);
