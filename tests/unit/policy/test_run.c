@@ -146,6 +146,29 @@ static void test_refused_bodies(void **state)
     }
 }
 
+/* A browser may read a refusal if it may read the answer; cors policies cannot turn it into one. */
+static void test_refused_with_cors(void **state)
+{
+    static const struct rt_fault fault = { .status = 401, .reason = "R", .message = SLICE_INIT("M") };
+    static const char *const origins[] = { "http://a.example", "http://b.example" };
+
+    rig_api(IN("<cors allow-credentials='true'><allowed-origins><origin>http://a.example</origin></allowed-origins>"
+               "<allowed-headers><header>*</header></allowed-headers></cors>" MARK("api")));
+    for (size_t i = 0; i < COUNT_OF(origins); i++) {
+        char fields[64];
+        snprintf(fields, sizeof fields, "Origin: %s", origins[i]);
+        rig_request("GET", "/", fields, NULL);
+        rig.rt.pipeline = policy_compose(&rig.program, rig.documents, 4);
+        policy_run_refused(&rig.rt, "authorization", &fault);
+        assert_response(401, "{ \"statusCode\": 401, \"message\": \"M\" }");
+        assert_last_error("authorization", "R", "M");
+        assert_slice(rig.rt.error.path, "");
+        assert_field(&rig.rt.response, "Vary", "Origin");
+        assert_field(&rig.rt.response, "Access-Control-Allow-Origin", i ? NULL : origins[0]);
+        assert_field(&rig.rt.request, "Marks", NULL);
+    }
+}
+
 static void test_message_is_escaped(void **state)
 {
     const struct rt_fault fault = { .status = 400, .reason = "R", .message = SLICE("a \"b\" \\ \n") };
@@ -364,6 +387,7 @@ int main(void)
         rig_test(test_sections_in_order),
         rig_test(test_internal_error_body),
         rig_test(test_refused_bodies),
+        rig_test(test_refused_with_cors),
         rig_test(test_message_is_escaped),
         rig_test(test_failure_jumps_to_on_error),
         rig_test(test_return_in_on_error),
