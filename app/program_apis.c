@@ -6,6 +6,7 @@
 
 #include "app/metrics.h"
 #include "app/names.h"
+#include "policy/uri.h"
 
 /* ---- which APIs (interface.md section 4) ---- */
 
@@ -217,7 +218,7 @@ static bool read_query_names(struct builder *b, struct fact_operation *op)
     op->query_names.v = names;
     while (query.n && slice_cut(&query, '&', &pair) && op->query_names.n < ROUTE_PARAMETERS_MAX) {
         if (pair.n && slice_cut(&pair, '=', &name))
-            names[op->query_names.n++] = name;
+            names[op->query_names.n++] = uri_unescape(b->arena, name);
     }
     return true;
 }

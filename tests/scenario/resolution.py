@@ -35,8 +35,8 @@ api("shop", {
     "search": "GET /search", "search-q": "GET /search?q={q}", "search-qp": "GET /search?q={q}&page={page}",
     "act-list": "GET /act?action=list", "act-drop": "GET /act?action=drop", "any": "* /any", "put-any": "PUT /any",
     "options": "OPTIONS /o", "slash": "GET /slash/", "lower": "get /lower", "rest": "PATCH /*", "guarded": "PATCH /guard",
-    "spelled": "GET /grün weiß/{x}",
-}, serviceUrl=backend.url + "/base/")
+    "spelled": "GET /grün weiß/{x}", "rewritten": "GET /rewritten?my%20key={k}",
+}, serviceUrl=backend.url + "/base/", policies_of={"rewritten": policies(inbound='<rewrite-uri template="/new?k={k}" />')})
 api("shop-admin", {"get": "GET /x"}, path="shop/admin")
 api("root", {"home": "GET /", "about": "GET /about", "any": "GET /any/*"}, path="")
 api("root;rev=2", {"home": "GET /"}, path="", apiRevision="2", isCurrent=False, serviceUrl=backend.url + "/rev2")
@@ -129,6 +129,8 @@ ROWS = [
     ("fewer query parameters", "GET /shop/search", "shop/search > /base/search"),
     ("a required one", "GET /shop/search?q=1+2%2B", "shop/search-q q=1 2+ > /base/search?q=1+2%2B"),
     ("two, in any order, names in any case", "GET /shop/search?z=0&PAGE=2&Q=x", "shop/search-qp q=x;page=2 > /base/search?z=0&PAGE=2&Q=x"),
+    ("a name of the template is matched for rewrite-uri, however it is written", "GET /shop/rewritten?b=2&MY+k%65y=%31",
+     "shop/rewritten k=1 > /base/new?k=%31&b=2"),
     ("a name that is escaped", "GET /shop/search?%71=x", "shop/search-q q=x > /base/search?%71=x"),
     ("a required one may be empty", "GET /shop/search?q=", "shop/search-q q= > /base/search?q="),
     ("a literal value", "GET /shop/act?action=drop", "shop/act-drop > /base/act?action=drop"),
