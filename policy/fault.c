@@ -12,6 +12,20 @@
 const char *const rt_section_names[SECTION_COUNT] = { "inbound", "backend", "outbound", "on-error" };
 const char *const rt_scope_names[SCOPE_COUNT] = { "global", "workspace", "product", "api", "operation" };
 
+/* Statements of a fragment stand where it is included: "set-header" in a fragment that choose/when includes
+ * is choose/when/set-header. */
+static struct slice path_of(struct rt *rt, const struct policy_step *step)
+{
+    struct slice path = step->path;
+
+    for (const struct rt_include *i = rt->include; i; i = i->outer) {
+        ptrdiff_t slash = slice_rfind_byte(i->step->path, '/');
+        if (slash >= 0)
+            path = rt_printf(rt, "%.*s/%.*s", (int)slash, i->step->path.p, SLICE_ARG(path));
+    }
+    return path.p ? path : step->path;
+}
+
 static void set_last_error(struct rt *rt, const char *source, const struct rt_fault *fault)
 {
     const struct policy_step *step = rt->step;
@@ -23,7 +37,7 @@ static void set_last_error(struct rt *rt, const char *source, const struct rt_fa
         .message = fault->message.p ? fault->message : SLICE(""),
         .scope = slice_from(step ? rt_scope_names[rt_scope(rt)] : ""),
         .section = slice_from(rt_section_names[rt->section]),
-        .path = step ? step->path : SLICE(""),
+        .path = step ? path_of(rt, step) : SLICE(""),
         .policy_id = step && step->id.p ? step->id : SLICE(""),
         .status = fault->status,
     };

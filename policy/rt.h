@@ -225,6 +225,12 @@ struct rt_host {
 
 /* ---- the request ---- */
 
+/* An include-fragment whose fragment is running. */
+struct rt_include {
+    const struct policy_step *step;
+    const struct rt_include *outer;
+};
+
 struct rt_parameter {
     struct slice name, value; /* value decoded */
     struct slice raw;         /* as in the URL */
@@ -287,6 +293,7 @@ struct rt {
     enum section section;
     unsigned level; /* which document of the section's chain runs: base goes one further out */
     const struct policy_step *step;     /* the running statement */
+    const struct rt_include *include;   /* the innermost include-fragment that it runs in; NULL: none */
     struct rt_message *fresh;           /* ON_FRESH: the response that return-response is making */
     struct rt_message *sent;            /* ON_SENT: the request that send-request is making */
     struct http_fields late_fields;     /* rt_late_header */

@@ -20,8 +20,12 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 static enum verdict run(struct rt *rt, const void *plan)
 {
     const struct plan *p = plan;
+    const struct rt_include here = { rt->step, rt->include };
 
-    return rt_run(rt, &p->block);
+    rt->include = &here;
+    enum verdict v = rt_run(rt, &p->block);
+    rt->include = here.outer;
+    return v;
 }
 
 const struct policy_def policy_include_fragment = {

@@ -62,6 +62,7 @@ POLICIES = {
     "deep": policies(inbound=f'<retry condition="@(false)" count="1"><limit-concurrency key="k" max-count="9">{throws()}</limit-concurrency></retry>',
                      on_error=ERROR),
     "fragment": policies(inbound='<include-fragment fragment-id="thrower" />', on_error=ERROR),
+    "fragment-in-branch": policies(inbound=when(("@(false)", ""), ("@(true)", '<include-fragment fragment-id="outer" />')), on_error=ERROR),
     "in-backend": policies(backend=throws(), on_error=ERROR),
     "in-outbound": policies(outbound=throws(), on_error=ERROR),
     "in-api": policies(on_error=ERROR),
@@ -119,7 +120,7 @@ POLICIES = {
 site, backend, table = Site(), Backend(backend_answer), Table()
 site.put("policy.xml", policies(inbound=mark("global"), backend="<forward-request />", outbound=mark("global"),
                                 on_error=mark("global", "X-On-Error"), base=False))
-for name, text in {"thrower": mark("f") + throws('id="inside"'), "answerer": ANSWERS + throws()}.items():
+for name, text in {"outer": when(("@(true)", '<include-fragment fragment-id="thrower" />')), "thrower": mark("f") + throws('id="inside"'), "answerer": ANSWERS + throws()}.items():
     site.put(f"policy fragments/{name}/policyFragmentInformation.json", {"description": name})
     site.put(f"policy fragments/{name}/policy.xml", f"<fragment>{text}</fragment>")
 API = policies(inbound=mark("api"), outbound=mark("api"), on_error=mark("api", "X-On-Error"))
@@ -157,6 +158,8 @@ def lasting(gateway):
             ("an exception in a condition", "condition", f"choose{thrown[12:]}|inbound|choose[3]/when[2]|{end}"),
             ("an exception in policies around policies", "deep", f"{thrown}|inbound|retry/limit-concurrency/set-variable|{end}"),
             ("an exception in a fragment", "fragment", f"{thrown}|inbound|set-variable|inside{end}"),
+            ("an exception in a fragment of a fragment", "fragment-in-branch",
+             f"{thrown}|inbound|choose/when[2]/choose/when/set-variable|inside{end}"),
             ("an exception in backend", "in-backend", f"{thrown}|backend|set-variable|{end}"),
             ("an exception in outbound", "in-outbound", f"{thrown}|outbound|set-variable|{end}"),
             ("a backend that is not there, called by the global document", "unreachable",
