@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "platform/base/hash.h"
+#include "platform/crypto.h"
 
 struct cached_key {
     uint64_t serial; /* of the program; 0 = free */
@@ -19,7 +20,7 @@ const struct key_entry *key_cache_find(const struct program *p, struct slice key
     if (!key.n || key.n > KEY_CACHE_KEY_MAX)
         return program_find_key(p, key);
     struct cached_key *c = &cache[hash_bytes(key) % KEY_CACHE_ENTRIES];
-    if (c->serial == p->serial && c->n == key.n && memcmp(c->key, key.p, key.n) == 0)
+    if (c->serial == p->serial && c->n == key.n && crypto_equal(c->key, key.p, key.n))
         return c->entry;
     const struct key_entry *entry = program_find_key(p, key);
     if (entry) {

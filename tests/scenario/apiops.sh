@@ -2,7 +2,7 @@
 # Two real artifact directories from the field, published with an overrides file for what they leave out, synced and called over TLS.
 # They lie beside the checkout; without them there is nothing to test.
 real=$(cd "$(dirname "$0")/../.." && pwd)/../shared/artifacts
-[ -d "$real" ] || { echo "skipped: no $real"; exit 0; }
+[ -d "$real" ] || { echo "no $real"; exit 77; }
 . "$(dirname "$0")/../tools/scenario-lib.sh"
 start_backends
 make_key

@@ -43,6 +43,7 @@ api("root;rev=2", {"home": "GET /"}, path="", apiRevision="2", isCurrent=False, 
 api("shop;rev=5", {"list": "GET /items"}, path="shop", apiRevision="5", isCurrent=False, isOnline=False)
 api("secure", {"get": "GET /"}, protocols=["https"])
 api("both", {"get": "GET /"}, protocols=["http", "https"])
+api("locked", {"get": "GET /"}, protocols=["https"], subscriptionRequired=True)
 for name, scheme in (("segment", "Segment"), ("query", "Query"), ("header", "Header"), ("original", "Segment")):
     site.put(f"version sets/{name}/versionSetInformation.json",
              {"displayName": name, "versioningScheme": scheme, "versionQueryName": "api-version", "versionHeaderName": "X-Version"})
@@ -230,6 +231,8 @@ with site.serve("net.server.http.forwarded.proto.enabled=true") as gateway:
             ("without the field the connection decides", False, "X-Other: https", 404),
             ("without the field the connection decides, TLS", True, "X-Other: http", 200)]:
         table.row(shows, gateway.get("/secure/", field, tls=tls).status, wanted)
+    table.row("the challenge has that scheme", gateway.get("/locked/", "X-Forwarded-Proto: https").get("WWW-Authenticate"),
+              'AzureApiManagementKey realm="https://gw.example/locked",name="Ocp-Apim-Subscription-Key",type="header"')
     table.row("an http API called by https", gateway.get("/shop/items", "X-Forwarded-Proto: https").status, 404)
     time.sleep(0.3)
     table.row("and the note about it", "api shop: called by https, listens to http only" in gateway.log(), True)

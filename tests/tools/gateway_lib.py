@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 
-HOLDFAST = os.environ["HOLDFAST"]
+HOLDFAST = os.environ.get("HOLDFAST") or sys.exit("HOLDFAST: not set: name the binary under test")
 PATIENCE = 20  # seconds until an answer is called missing
 
 
