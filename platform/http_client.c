@@ -7,7 +7,9 @@
  * client's thread, with the caller's arena. A posted one lives in a struct posted of its own, which the thread
  * frees.
  * 3. A fiber that is cancelled asks for an end and waits for it: the thread must let go first.
- * 4. curl_global_cleanup is never called: it would end PSA for the whole process
+ * 4. curl_multi_perform may swallow a wake-up (tried: a transfer handed over meanwhile then stood for POLL_MS). So who wakes
+ * the thread sets `woken` first, and the thread polls only if nobody has since it looked.
+ * 5. curl_global_cleanup is never called: it would end PSA for the whole process
  * (mbedtls_psa_crypto_free). */
 #include "platform/http_client.h"
 
@@ -74,6 +76,7 @@ static struct {
     struct transfer *new_first;
     unsigned posted;
     bool running, stopping;
+    _Atomic bool woken;
     pthread_t thread;
     /* of the thread */
     CURLM *multi;
@@ -510,6 +513,13 @@ static void end_done(void)
     }
 }
 
+/* After what it is to look at has been set. */
+static void wake(void)
+{
+    atomic_store(&client.woken, true);
+    curl_multi_wakeup(client.multi);
+}
+
 static void *client_main(void *arg)
 {
     int running;
@@ -519,7 +529,8 @@ static void *client_main(void *arg)
         end_cancelled(false);
         curl_multi_perform(client.multi, &running);
         end_done();
-        curl_multi_poll(client.multi, NULL, 0, poll_ms(), NULL);
+        if (!atomic_exchange(&client.woken, false))
+            curl_multi_poll(client.multi, NULL, 0, poll_ms(), NULL);
     }
     end_cancelled(true);
     return NULL;
@@ -568,7 +579,7 @@ void http_client_stop(void)
     pthread_mutex_unlock(&client.lock);
     if (!running)
         return;
-    curl_multi_wakeup(client.multi);
+    wake();
     pthread_join(client.thread, NULL);
     curl_multi_cleanup(client.multi);
     client.multi = NULL;
@@ -583,7 +594,7 @@ static bool submit(struct transfer *t)
     if (running) {
         t->next = client.new_first;
         client.new_first = t;
-        curl_multi_wakeup(client.multi);
+        wake();
     }
     pthread_mutex_unlock(&client.lock);
     return running;
@@ -602,7 +613,7 @@ static void ask_for_end(struct transfer *t)
     atomic_store(&t->cancel, true);
     pthread_mutex_lock(&client.lock);
     if (client.running)
-        curl_multi_wakeup(client.multi);
+        wake();
     pthread_mutex_unlock(&client.lock);
 }
 
