@@ -199,6 +199,8 @@ static void observe(struct histogram *h, uint64_t ns)
 void metrics_request(uint32_t operation_id, struct slice method, int status, uint64_t duration_ns, uint64_t backend_ns)
 {
     struct per_carrier *c = metrics.carriers[carrier_index(carrier_self())];
+    if (!c)
+        return; /* not open: nothing is counted */
     uint32_t api = metrics.operations[operation_id].api_id;
     uint64_t label = (uint64_t)method_number(method) << 16 | ((uint64_t)status & 0xffff) | UINT64_C(1) << 24;
     struct series *s = find_series(c, (uint64_t)operation_id << 32 | label);
@@ -267,9 +269,9 @@ static void put_label(struct buf *b, const char *name, struct slice value)
     buf_putc(b, '"');
 }
 
-void metrics_head(struct buf *b, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
-    buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static void write_requests(struct buf *b)

@@ -2,6 +2,7 @@
 #include "app/serve.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -84,15 +85,15 @@ static void write_own(struct serve *s, struct buf *b)
 /* Of /proc/self/statm, in bytes. */
 static void memory_bytes(uint64_t *virtual, uint64_t *resident)
 {
-    unsigned long pages = 0, in_memory = 0;
+    char text[128] = "", *rest;
     FILE *f = fopen("/proc/self/statm", "re");
 
-    if (f && fscanf(f, "%lu %lu", &pages, &in_memory) != 2)
-        pages = in_memory = 0;
+    if (f && !fgets(text, sizeof text, f))
+        text[0] = 0;
     if (f)
         fclose(f);
-    *virtual = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    *resident = (uint64_t)in_memory * (uint64_t)sysconf(_SC_PAGESIZE);
+    *virtual = strtoull(text, &rest, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    *resident = strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t open_files(struct arena *a)
