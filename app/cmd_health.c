@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "app/cli.h"
+#include "app/control.h"
 #include "app/request.h"
+#include "platform/json.h"
 
 #define HEALTH_WAIT_S 5
 
@@ -51,6 +53,28 @@ static ssize_t exchange(int fd, const char *query, char *answer, size_t room)
     return (ssize_t)got;
 }
 
+/* Without a port for http: over the control socket, which knows the same. */
+static int ask_control(struct cli *c, bool live)
+{
+    struct control_command command = { .verb = "status" };
+    struct control_answer answer;
+    const char *cache;
+    struct err err;
+
+    if (!cli_cache_path(c, false, &cache, &err))
+        return cli_fail(CLI_NO, "health: %s", err.text);
+    if (!control_ask(&c->arena, store_locate(&c->arena, cache), &command, &answer) || answer.exit_code != CLI_DONE)
+        return cli_fail(CLI_NO, "health: %s: no gateway answers here", cache);
+    const struct json *status = json_parse(&c->arena, answer.out, NULL);
+    struct slice reason = json_str(json_get(status, "reason"));
+    bool ok = live || slice_eq(json_str(json_get(status, "state")), SLICE("serving"));
+    if (ok && !c->quiet)
+        puts("{ \"status\": \"ok\" }");
+    if (!ok && !c->quiet)
+        printf("{ \"status\": \"unavailable\", \"reason\": \"%.*s\" }\n", SLICE_ARG(reason));
+    return ok ? CLI_DONE : CLI_NO;
+}
+
 int cmd_health(struct cli *c)
 {
     bool live = cli_flag(c, "--live"), ready = cli_flag(c, "--ready");
@@ -61,7 +85,7 @@ int cmd_health(struct cli *c)
     if (!cli_check_args(c, 0, 0))
         return CLI_USAGE;
     if (!port)
-        return cli_fail(CLI_USAGE, "health: net.server.http.port is 0: the probe can be asked over plain http only");
+        return ask_control(c, live);
     int fd = connect_probe(address ? address : "", port);
     if (fd < 0)
         return cli_fail(CLI_NO, "health: port %u: %s", port, strerror(errno));

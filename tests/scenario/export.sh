@@ -42,6 +42,7 @@ run import repo --cache a | grep -q '"result":"updated"' || die 'new keys'
 
 run export stick --cache a > out || { cat err; die 'export'; }
 grep -q '^exported publish 4: ' out || die "export says: $(cat out)"
+[ -e stick/default/latest ] || die 'no latest'
 for file in $(cd stick && find . -type f ! -name lock); do cmp -s "stick/$file" "repo/$file" || die "$file differs"; done
 for file in root/1 root/2 root/3 default/latest default/m/4 default/p/4; do [ -s "stick/$file" ] || die "$file is missing"; done
 find stick -name '*.tmp' | grep -q . && die 'temporary files are left'
@@ -59,6 +60,16 @@ printf x > "$(find stick/o -type f | head -n 1)"
 run export stick --cache b --json | grep -q '"files":[1-9]' || die 'damage is not mended'
 cmp -s stick/default/latest repo/default/latest || die 'latest'
 run verify --cache b > /dev/null || die 'verify beside a gateway'
+
+# An import is handed to the gateway, which has another working directory.
+set_greeting Fourth
+"$HOLDFAST" publish artifacts --overrides "$here/demo/overrides.yaml" --repo repo --key next.key > /dev/null
+run import repo --dry-run --cache b | grep -q '"result":"updated","from":4,"to":5' || die 'dry run beside a gateway'
+status 200 "$url/hello/you"
+body_has 'Third, you'
+run import repo --cache b | grep -q '"result":"updated","from":4,"to":5' || { cat err; die 'import into a running gateway'; }
+status 200 "$url/hello/you"
+body_has 'Fourth, you'
 stop_gateway
 
 # What would do harm is refused.

@@ -86,3 +86,16 @@ body_has '"reason": "draining"'
 status 200 "$probe?live=1"
 status 200 "$url/hello/you"
 wait "$gateway" || die "the gateway ended with $?"
+
+# Without a port for http health asks over the control socket of the cache.
+"$HOLDFAST" serve --cache "$work/cache" --set net.server.address=127.0.0.1 --set net.server.http.port=0 --set net.server.https.port="$https" \
+    --set telemetry.metrics.prometheus.port=0 --set admin.listen=none >> "$work/gateway.log" 2>&1 & gateway=$!
+pids+=($gateway)
+without() { "$HOLDFAST" health "$@" --cache "$work/cache" --set net.server.http.port=0 > "$work/out" 2>&1; }
+for _ in $(seq 50); do without && break; sleep 0.1; done
+without || { cat "$work/out"; die 'health over the control socket'; }
+grep -qx '{ "status": "ok" }' "$work/out" || { cat "$work/out"; die 'its answer'; }
+without --live || die 'health --live over the control socket'
+stop_gateway
+without && die 'health without a gateway'
+true
