@@ -12,11 +12,14 @@
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/file.h"
+#include "platform/host.h"
 #include "platform/http_server.h"
 #include "platform/log.h"
 
 #define CERTIFICATE_FILE_MAX (1u << 20)
 #define SELF_SIGNED_DAYS 3650u
+/* Addresses of this machine in a self-signed certificate. */
+#define ADDRESSES_MAX 16u
 #define GENERATION_BYTES_MAX (512u << 20)
 
 /* What is live, for status; written by boot and by the agent's thread. */
@@ -176,11 +179,12 @@ static bool read_pair(struct serve *s, const char *certificate, const char *key,
 static bool make_self_signed(struct serve *s, const char *certificate, const char *key, struct err *err)
 {
     struct arena *a = &s->cli->arena;
-    struct slice names[] = { s->sync.instance_id, SLICE("localhost"), SLICE("127.0.0.1"), SLICE("::1") };
+    struct slice names[4 + ADDRESSES_MAX] = { s->sync.instance_id, SLICE("localhost"), SLICE("127.0.0.1"), SLICE("::1") };
     struct slice certificate_pem, key_pem;
+    size_t n = 4 + host_addresses(a, names + 4, ADDRESSES_MAX);
     struct err unwritten;
 
-    if (!crypto_self_signed(a, names, COUNT_OF(names), SELF_SIGNED_DAYS, &certificate_pem, &key_pem, err))
+    if (!crypto_self_signed(a, names, n, SELF_SIGNED_DAYS, &certificate_pem, &key_pem, err))
         return false;
     if (!file_write_atomic(key, key_pem, 0600, &unwritten) || !file_write_atomic(certificate, certificate_pem, 0644, &unwritten))
         log_warn("CertificateNotKept", "%s: a new one is made at the next start", unwritten.text);

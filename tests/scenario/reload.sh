@@ -50,6 +50,21 @@ refuses 3 "$work/old.crt" "$work/first.key" "$work/old.crt" 'expired on'
 refuses 3 "$work/first.key" "$work/first.key" "$work/first.key" 'certificate: cannot be read'
 refuses 2 "$work/first.crt" '' 'net.server.tls.privateKey.path: not set, though net.server.tls.certificate.path is: give both'
 
+# Without settings a certificate is made: for the host's name and its addresses, and kept.
+gateway --set config.service.endpoint="file://$work/repo"
+names() { openssl s_client -connect "127.0.0.1:$https" < /dev/null 2> /dev/null | openssl x509 -noout -ext subjectAltName -fingerprint; }
+names > "$work/names"
+for name in "DNS:$(hostname)" DNS:localhost 'IP Address:127.0.0.1' 'IP Address:0:0:0:0:0:0:0:1'; do
+    grep -qF "$name" "$work/names" || { cat "$work/names"; die "the certificate lacks $name"; }
+done
+for address in $(hostname -I 2> /dev/null | tr ' ' '\n' | grep -v : || true); do
+    grep -qF "IP Address:$address" "$work/names" || { cat "$work/names"; die "the certificate lacks $address"; }
+done
+stop_gateway
+gateway --set config.service.endpoint="file://$work/repo"
+names | cmp -s - "$work/names" || die 'another certificate after a restart'
+stop_gateway
+
 # While it runs: new pairs are taken, wrong ones leave the old pair, with a warning and a metric.
 mkdir "$work/volume"
 mount 1 first.crt first.key
