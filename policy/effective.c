@@ -44,12 +44,24 @@ static bool read_document(struct arena *a, const struct policy_source *source, s
     return true;
 }
 
+#define INDENT "        "
+
+/* A line of its own; the lines within keep what they have in front. */
+static void put_line(struct effective *e, struct slice text)
+{
+    text = slice_trim(text);
+    if (!text.n)
+        return;
+    buf_puts(e->out, "\n" INDENT);
+    buf_put(e->out, text);
+}
+
 static void put_source(struct effective *e, const struct document *d, uint32_t from, uint32_t to)
 {
     size_t begin = front_offset(&d->front, from), end = front_offset(&d->front, to);
 
     if (from < to && begin < end)
-        buf_put(e->out, slice_sub(d->front.source, begin, end));
+        put_line(e, slice_sub(d->front.source, begin, end));
 }
 
 static void put_base(struct effective *e, unsigned section, size_t scope);
@@ -90,12 +102,12 @@ static void put_base(struct effective *e, unsigned section, size_t scope)
         scope++;
     if (scope == e->n) {
         if (section == 1)
-            buf_puts(e->out, "<forward-request />");
+            put_line(e, SLICE("<forward-request />"));
         return;
     }
-    buf_printf(e->out, "<!-- base: Begin %s scope -->", e->sources[scope].scope);
+    buf_printf(e->out, "\n" INDENT "<!-- base: Begin %s scope -->", e->sources[scope].scope);
     put_section(e, section, scope);
-    buf_printf(e->out, "<!-- base: End %s scope -->", e->sources[scope].scope);
+    buf_printf(e->out, "\n" INDENT "<!-- base: End %s scope -->", e->sources[scope].scope);
 }
 
 bool policy_effective(struct arena *a, const struct policy_source *sources, size_t n, struct buf *out, struct err *err)
@@ -112,7 +124,7 @@ bool policy_effective(struct arena *a, const struct policy_source *sources, size
     for (unsigned i = 0; i < SECTIONS; i++) {
         buf_printf(out, "    <%s>", section_names[i]);
         put_base(&e, i, 0);
-        buf_printf(out, "</%s>\n", section_names[i]);
+        buf_printf(out, "\n    </%s>\n", section_names[i]);
     }
     buf_puts(out, "</policies>\n");
     return !out->failed || err_set(err, "out of memory");

@@ -15,41 +15,40 @@ static const char *effective(const char *operation, const char *api, const char 
     return buf_slice(&out).p;
 }
 
-#define DEFAULTS "    <backend><forward-request /></backend>\n    <outbound></outbound>\n    <on-error></on-error>\n</policies>\n"
+#define BEGIN(scope) "\n        <!-- base: Begin " scope " scope -->"
+#define END(scope) "\n        <!-- base: End " scope " scope -->"
+#define LINE(text) "\n        " text
+#define SECTION(name, text) "    <" name ">" text "\n    </" name ">\n"
 
 static void test_nesting(void **state)
 {
     (void)state;
-    assert_string_equal(effective("", "", ""), "<policies>\n    <inbound></inbound>\n" DEFAULTS);
+    assert_string_equal(effective("", "", ""), "<policies>\n" SECTION("inbound", "") SECTION("backend", LINE("<forward-request />"))
+                                               SECTION("outbound", "") SECTION("on-error", "") "</policies>\n");
     assert_string_equal(effective("<policies><inbound><a x=\"@(1 < 2 ? \"b\" : \"c\")\"/><base /><d/></inbound></policies>", "",
                                   "<policies><inbound><g/></inbound></policies>"),
-                        "<policies>\n    <inbound><!-- base: Begin Operation scope --><a x=\"@(1 < 2 ? \"b\" : \"c\")\"/>"
-                        "<!-- base: Begin Global scope --><g/><!-- base: End Global scope --><d/>"
-                        "<!-- base: End Operation scope --></inbound>\n"
-                        "    <backend><!-- base: Begin Operation scope --><!-- base: Begin Global scope --><forward-request />"
-                        "<!-- base: End Global scope --><!-- base: End Operation scope --></backend>\n"
-                        "    <outbound><!-- base: Begin Operation scope --><!-- base: Begin Global scope --><!-- base: End Global scope -->"
-                        "<!-- base: End Operation scope --></outbound>\n"
-                        "    <on-error><!-- base: Begin Operation scope --><!-- base: Begin Global scope --><!-- base: End Global scope -->"
-                        "<!-- base: End Operation scope --></on-error>\n</policies>\n");
+                        "<policies>\n"
+                        SECTION("inbound", BEGIN("Operation") LINE("<a x=\"@(1 < 2 ? \"b\" : \"c\")\"/>") BEGIN("Global") LINE("<g/>")
+                                END("Global") LINE("<d/>") END("Operation"))
+                        SECTION("backend", BEGIN("Operation") BEGIN("Global") LINE("<forward-request />") END("Global") END("Operation"))
+                        SECTION("outbound", BEGIN("Operation") BEGIN("Global") END("Global") END("Operation"))
+                        SECTION("on-error", BEGIN("Operation") BEGIN("Global") END("Global") END("Operation")) "</policies>\n");
 }
 
 /* Without <base/> the outer scopes do not run; a bare section counts as <policies>. */
 static void test_without_base(void **state)
 {
     (void)state;
-    assert_non_null(strstr(effective("", "<inbound>\n  <a/>\n</inbound>", "<policies><inbound><g/></inbound></policies>"),
-                           "<inbound><!-- base: Begin API scope -->\n  <a/>\n<!-- base: End API scope --></inbound>"));
-    assert_non_null(strstr(effective("", "<policies><backend /></policies>", ""),
-                           "<backend><!-- base: Begin API scope --><!-- base: End API scope --></backend>"));
+    assert_non_null(strstr(effective("", "<inbound>\n  <a/>\n  <b/>\n</inbound>", "<policies><inbound><g/></inbound></policies>"),
+                           SECTION("inbound", BEGIN("API") LINE("<a/>\n  <b/>") END("API"))));
+    assert_non_null(strstr(effective("", "<policies><backend /></policies>", ""), SECTION("backend", BEGIN("API") END("API"))));
     assert_non_null(strstr(effective("", "<policies><inbound>", ""), "API scope: "));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nesting, rig_setup, rig_teardown),
-        cmocka_unit_test_setup_teardown(test_without_base, rig_setup, rig_teardown),
+        rig_test(test_nesting), rig_test(test_without_base),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
