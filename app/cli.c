@@ -104,13 +104,16 @@ bool cli_check_args(struct cli *c, int min, int max)
 
 int cli_fail(int code, const char *fmt, ...)
 {
+    char line[ERR_MAX + 256];
     va_list args;
 
-    fputs("holdfast: ", stderr);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    for (char *p = line; *p; p++) /* one line, whatever the value that it names */
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    fprintf(stderr, "holdfast: %s\n", line);
     return code;
 }
 

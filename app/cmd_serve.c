@@ -227,7 +227,6 @@ static int prepare(struct serve *s)
     struct err err;
     int code;
 
-    fit_connections(s);
     gateway.https_port = (unsigned)settings_u64(&s->cli->settings, SET_HTTPS_PORT);
     gateway.health_backends = slice_from(settings_text(&s->cli->settings, SET_HEALTH_BACKENDS));
     serve_apply_settings(&s->cli->settings);
@@ -248,6 +247,7 @@ static int prepare(struct serve *s)
         return code;
     if (settings_u64(&s->cli->settings, SET_HTTPS_PORT) && !serve_load_certificate(s, &err))
         return cli_fail(serve_has_pair(s) ? CLI_FAILED : CLI_USAGE, "%s", err.text);
+    fit_connections(s);
     if (!serve_listen(s, &code, &err))
         return cli_fail(code, "%s", err.text);
     return CLI_DONE;

@@ -1,6 +1,7 @@
 /* Ports: the API ports, metrics, admin. */
 #include "app/serve.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,8 +246,27 @@ static bool listen_admin(struct serve *s, int *exit_code, struct err *err)
     return true;
 }
 
+/* Something to listen on, and only numbers and paths. */
+static bool check_addresses(struct serve *s, struct err *err)
+{
+    struct in6_addr ignored;
+    struct slice address = settings_list(&s->cli->settings, SET_ADDRESS, 0);
+
+    if (!address.p)
+        return err_set(err, "net.server.address: empty: give addresses, like 0.0.0.0,::");
+    for (size_t i = 0; (address = settings_list(&s->cli->settings, SET_ADDRESS, i)).p; i++) {
+        const char *text = arena_cstr(&s->cli->arena, address);
+        if (text[0] != '/' && inet_pton(AF_INET, text, &ignored) != 1 && inet_pton(AF_INET6, text, &ignored) != 1)
+            return err_set(err, "net.server.address: \"%s\": give addresses in numbers, like 0.0.0.0,::, or a path", text);
+    }
+    return true;
+}
+
 bool serve_listen(struct serve *s, int *exit_code, struct err *err)
 {
+    *exit_code = CLI_USAGE;
+    if (!check_addresses(s, err))
+        return false;
     *exit_code = CLI_FAILED;
     return listen_everywhere(s, SET_HTTP_PORT, NULL, request_handle, err) &&
            listen_everywhere(s, SET_HTTPS_PORT, &s->tls, request_handle, err) &&

@@ -83,6 +83,7 @@ static struct slice name_at(const void *list, size_t i)
 
 static bool unknown_name(struct slice name, struct err *err)
 {
+    name = slice_first(name, NAME_BYTES_MAX);
     ptrdiff_t near = nearest_find(name, NULL, SETTINGS_COUNT, name_at);
 
     if (near >= 0)

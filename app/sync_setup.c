@@ -48,7 +48,7 @@ bool sync_setup_trust(const struct cli *c, struct tls_trust **out, struct err *e
     const char *path = settings_text(&c->settings, SET_CA_PATH);
 
     if (!tls_trust_open(out, *path ? path : NULL, err))
-        return false;
+        return *path ? err_wrap(err, "%s", settings_name(SET_CA_PATH)) : false;
     return !settings_bool(&c->settings, SET_LOCAL_CA) || !file_is_dir(LOCAL_CA_DIR) || tls_trust_add(*out, LOCAL_CA_DIR, err) ||
            err_wrap(err, "%s", settings_name(SET_LOCAL_CA));
 }

@@ -34,6 +34,14 @@ says 2 'observability.opentelemetry.histogram.buckets: "5,1": give at most 32 as
     --set observability.opentelemetry.histogram.buckets=5,1
 says 2 'admin.listen: 0.0.0.0:1: not loopback: set admin.token' --set admin.listen=0.0.0.0:1 --set config.service.endpoint="$none"
 says 2 'admin.listen: "here": give ADDRESS:PORT, a path, or none' --set admin.listen=here --set config.service.endpoint="$none"
+says 2 'net.server.address: "nonsense": give addresses in numbers' --set config.service.endpoint="$none" --set net.server.address=nonsense
+says 2 'net.server.address: empty' --set config.service.endpoint="$none" --set net.server.address=
+says 3 "net.client.tls.ca.path: CA certificates: $work/none.pem: cannot open" --set net.client.tls.ca.path="$work/none.pem"
+says 2 'config.channel: ../x: only letters' --set config.service.endpoint="$none" --set config.channel=../x
+says 2 'config.trust.root: sha256:zz: sha256: and 64 hex digits' --set config.service.endpoint="$none" --set config.trust.root=sha256:zz
+{ printf x; head -c 3000 /dev/urandom | tr -d '\n'; } > "$work/conf"
+says 2 "$work/conf:1: " --config "$work/conf"
+[ "$(grep -c . "$work/out")" = 1 ] || die 'a wrong file makes more than one line of error'
 says 2 'gateway.key.path: not built yet' --set gateway.key.path=/x
 printf '# ours\nlimits.arena = 2m\n\nlimits.arna = 1\n' > "$work/conf"
 says 2 "$work/conf:4: limits.arna: no such setting: did you mean limits.arena?" --config "$work/conf"
@@ -195,6 +203,15 @@ status 200 "$url/hello/you"
 status 200 "http://127.0.0.1:$metrics/metrics"
 grep -q '^configuration_sync_errors_total{reason="auth"} [1-9]' "$work/body" || die 'auth is not counted'
 stop_gateway
+curl -s "$origin/_control?reset=1" > /dev/null
+
+# A service that says nothing is given up after config.service.integration.timeout.
+curl -s "$origin/_control?stall=10" > /dev/null
+began=$(date +%s)
+code=0
+"$HOLDFAST" sync --once --cache "$work/c6" --set config.service.endpoint="$origin/repo" --set config.trust.root="$work/site.key.pub" \
+    --set config.service.integration.timeout=1s > "$work/out" || code=$?
+[ "$code" = 3 ] && grep -q '"reason":"connect"' "$work/out" && [ $(($(date +%s) - began)) -le 5 ] || { cat "$work/out"; die 'config.service.integration.timeout'; }
 curl -s "$origin/_control?reset=1" > /dev/null
 
 # Signed by an unknown key.
