@@ -233,6 +233,8 @@ static int prepare(struct serve *s)
     if (!metrics_set_buckets(slice_from(settings_text(&s->cli->settings, SET_OTEL_BUCKETS))))
         return cli_fail(CLI_USAGE, "%s: \"%s\": give at most %u ascending milliseconds, like 5,10,25.5", settings_name(SET_OTEL_BUCKETS),
                         settings_text(&s->cli->settings, SET_OTEL_BUCKETS), METRICS_BUCKETS_MAX);
+    if (!sync_setup_tls(s->cli, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
     if (!start_libraries(s, &err))
         return cli_fail(CLI_FAILED, "%s", err.text);
     if ((code = open_cache(s, &err)) != CLI_DONE)

@@ -54,6 +54,8 @@ int cmd_sync(struct cli *c)
 
     if (!cli_check_args(c, 0, 0))
         return CLI_USAGE;
+    if (!sync_setup_tls(c, &err))
+        return cli_fail(CLI_USAGE, "%s", err.text);
     if (!cli_cache_path(c, true, &cache, &err))
         return cli_fail(CLI_FAILED, "sync: %s", err.text);
     if (!tls_global_init(&err) || !sync_setup_trust(c, &trust, &err) || !http_client_start(trust, &err))

@@ -43,6 +43,25 @@ bool sync_setup_gateway_id(struct cli *c, char out[257], struct err *err)
     return true;
 }
 
+static bool limit_suites(const struct settings *s, bool server, enum setting id, struct err *err)
+{
+    const char *list = settings_text(s, id);
+
+    return !*list || tls_allow_suites(server, slice_from(list)) || err_set(err, "%s: \"%s\": none of these suites is built in",
+                                                                           settings_name(id), list);
+}
+
+bool sync_setup_tls(const struct cli *c, struct err *err)
+{
+    const struct settings *s = &c->settings;
+    bool tls12 = settings_bool(s, SET_BACKEND_TLS12), tls13 = settings_bool(s, SET_BACKEND_TLS13);
+
+    if (!tls12 && !tls13)
+        return err_set(err, "%s: false, as is Tls13: no version of TLS is left", settings_name(SET_BACKEND_TLS12));
+    tls_allow_client_versions(tls12, tls13);
+    return limit_suites(s, true, SET_SERVER_SUITES, err) && limit_suites(s, false, SET_CLIENT_SUITES, err);
+}
+
 bool sync_setup_trust(const struct cli *c, struct tls_trust **out, struct err *err)
 {
     const char *path = settings_text(&c->settings, SET_CA_PATH);

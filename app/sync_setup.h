@@ -21,6 +21,8 @@ struct sync_setup {
  * setup. False: a message for exit 2. Does not check the endpoints: sync_options_check does. */
 bool sync_setup_fill(struct cli *c, struct store *store, struct sync_setup *setup, struct err *err);
 
+/* Suites and versions of TLS that settings allow, before sync_setup_trust. False: a message for exit 2. */
+bool sync_setup_tls(const struct cli *c, struct err *err);
 /* The CA certificates of net.client.tls.ca.path, and with certificates.local.ca.enabled those of the machine's administrator. */
 bool sync_setup_trust(const struct cli *c, struct tls_trust **out, struct err *err);
 

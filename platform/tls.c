@@ -159,6 +159,60 @@ static const int client_suites[] = {
     0,
 };
 
+/* What tls_allow left of both; settings of the process, before the first connection. */
+static int allowed[2][COUNT_OF(client_suites)]; /* [server]; empty: all */
+static bool client_12 = true, client_13 = true;
+
+static const int *suites_of(bool server)
+{
+    return allowed[server][0] ? allowed[server] : server ? server_suites : client_suites;
+}
+
+/* TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, as RFCs and .NET write it, to the library's spelling. */
+static int suite_id(struct slice name)
+{
+    static const struct slice tls13[] = { SLICE_INIT("TLS_AES_"), SLICE_INIT("TLS_CHACHA20_") };
+    char text[80] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(tls13); i++)
+        if (slice_starts(name, tls13[i]))
+            n = (size_t)snprintf(text, sizeof text, "TLS1-3-");
+    if (n)
+        name = slice_skip(name, 4);
+    if (name.n >= sizeof text - n)
+        return 0;
+    for (size_t i = 0; i < name.n; i++)
+        text[n++] = (char)(name.p[i] == '_' ? '-' : name.p[i]);
+    text[n] = 0;
+    return mbedtls_ssl_get_ciphersuite_id(text);
+}
+
+bool tls_allow_suites(bool server, struct slice list)
+{
+    const int *known = server ? server_suites : client_suites;
+    bool wanted[COUNT_OF(client_suites)] = { false };
+    struct slice name;
+    size_t n = 0;
+
+    while (list.n && slice_cut(&list, ',', &name)) {
+        int id = suite_id(slice_trim(name));
+        for (size_t i = 0; id && known[i]; i++)
+            wanted[i] |= known[i] == id;
+    }
+    for (size_t i = 0; known[i]; i++) /* in our order, which has reasons */
+        if (wanted[i])
+            allowed[server][n++] = known[i];
+    allowed[server][n] = 0;
+    return n > 0;
+}
+
+void tls_allow_client_versions(bool tls12, bool tls13)
+{
+    client_12 = tls12;
+    client_13 = tls13;
+}
+
 static bool read_chain(struct tls_server *t, struct slice pem, struct err *err)
 {
     char text[128], date[16];
@@ -226,7 +280,7 @@ static bool configure_server(struct tls_server *t, struct err *err)
         code = mbedtls_ssl_conf_own_cert(&t->conf, &t->chain, &t->key);
     if (code)
         return crypto_library_error(err, "TLS: set-up", code);
-    mbedtls_ssl_conf_ciphersuites(&t->conf, server_suites);
+    mbedtls_ssl_conf_ciphersuites(&t->conf, suites_of(true));
     mbedtls_ssl_conf_session_tickets_cb(&t->conf, mbedtls_ssl_ticket_write, parse_ticket, &tickets);
     mbedtls_ssl_conf_new_session_tickets(&t->conf, 1);
     return true;
@@ -290,7 +344,11 @@ static int configure_client(mbedtls_ssl_config *conf, mbedtls_x509_crt *chain, i
     int code = configure(conf, MBEDTLS_SSL_IS_CLIENT);
 
     mbedtls_ssl_conf_authmode(conf, authmode);
-    mbedtls_ssl_conf_ciphersuites(conf, client_suites);
+    mbedtls_ssl_conf_ciphersuites(conf, suites_of(false));
+    if (!client_13)
+        mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
+    if (!client_12)
+        mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_ca_chain(conf, chain, NULL);
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);

@@ -22,6 +22,13 @@
 /* Before the first thread (psa_crypto_init); again does nothing. */
 bool tls_global_init(struct err *err);
 
+/* Only these suites from now on (IANA names, comma separated), of servers or of clients that are
+ * made after this; names of suites that we never use are skipped. False: none is left, nothing is
+ * limited. Before the first thread. */
+bool tls_allow_suites(bool server, struct slice list);
+/* Versions that clients offer. Before the first thread. */
+void tls_allow_client_versions(bool tls12, bool tls13);
+
 /* ---- server side ---- */
 struct tls_server; /* certificate chain, key, tickets; reference counted, immutable after open */
 /* From PEM texts, the server's own certificate first. err says which of the two is wrong:

@@ -59,3 +59,21 @@ status 500 "$url/by-name/1"
 status 500 "$url/no-name-check/1"
 status 200 "$url/no-checks/1"
 stop_gateway
+
+# Suites and versions that settings allow, on both sides.
+protocols=Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols
+suite_of() { openssl s_client -connect "127.0.0.1:$https" "$@" < /dev/null 2> /dev/null | sed -n 's/^New, .*Cipher is //p'; }
+sed -i 's|log_format c .*access_log|log_format c "$ssl_protocol $ssl_cipher"; access_log|' "$work/nginx.conf"
+kill "${pids[0]}"
+wait "${pids[0]}" || true
+: > "$work/connections.txt"
+nginx -p "$work" -e "$work/nginx-error.log" -c "$work/nginx.conf" > "$work/nginx.log" 2>&1 & pids+=($!)
+gateway --set config.service.endpoint="file://$work/repo" --set net.client.tls.ca.path="$work/backend.pem" --set $protocols.Tls13=false \
+    --set net.client.tls.ciphers.allowed-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 \
+    --set net.server.tls.ciphers.allowed-suites=TLS_AES_256_GCM_SHA384,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+status 200 "$url/by-name/1"
+grep -q '^TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384' "$work/connections.txt" || { cat "$work/connections.txt"; die 'versions or suites to a backend'; }
+[ "$(suite_of -tls1_3)" = TLS_AES_256_GCM_SHA384 ] || die "TLS 1.3 suite $(suite_of -tls1_3)"
+[ "$(suite_of -tls1_2)" = ECDHE-ECDSA-AES128-GCM-SHA256 ] || die "TLS 1.2 suite $(suite_of -tls1_2)"
+[ "$(suite_of -tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305)" = '(NONE)' ] || die 'a suite that is not allowed'
+stop_gateway
