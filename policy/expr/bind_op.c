@@ -48,6 +48,8 @@ struct node *fold(struct binder *b, struct node *n)
         e = op_convert(b->c->program, (enum expr_kind)n->kind, !b->unchecked, n->a->value, &out);
     else if (n->op == N_NEG)
         e = op_negate(b->c->program, !b->unchecked, n->a->value, &out);
+    else if (n->op == N_COMPL)
+        e = op_complement(n->a->value, &out);
     else if (n->op == N_BIN && n->b->op == N_CONST && n->b->value.kind != EXPR_NULL && n->kind < EXPR_STRING)
         e = op_binary(b->c->program, (enum binop)n->sub, (enum expr_kind)n->kind, !b->unchecked, n->a->value, n->b->value, &out);
     return e == OP_FINE ? node_const(b, n->pos, out, n->type) : constant_error(b, n, e);
@@ -416,6 +418,7 @@ struct node *bind_unary(struct binder *b, uint32_t pos, uint32_t punct, struct n
         n = node_new(b, N_COMPL, pos, type_of_kind(k));
         n->a = conv_numeric(b, x, k, false);
         n->kind = (uint8_t)k;
+        n = fold(b, n);
         return type_is_enum(x->type) ? conv_cast(b, n, x->type, pos) : n;
     }
     /* -2147483648 and -9223372036854775808 are int and long */

@@ -195,7 +195,7 @@ static void walk_func(struct flow *w, struct node *n, struct state *s)
 {
     struct state at = state_copy(w, s);
 
-    if (n->func->is_local) /* may be called later, when more has a value */
+    if (n->func->is_local || !s->live) /* may be called later, when more has a value; or never */
         memset(at.set, 0xFF, w->words * sizeof *at.set);
     at.live = true;
     body(w, n->func, &at, n->pos);

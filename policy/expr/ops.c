@@ -170,6 +170,13 @@ enum op_error op_binary(struct arena *a, enum binop op, enum expr_kind kind, boo
     }
 }
 
+enum op_error op_complement(struct expr_value x, struct expr_value *out)
+{
+    *out = x;
+    out->i = x.kind == EXPR_U32 ? (int64_t)(uint32_t)~(uint32_t)x.u : ~x.i;
+    return OP_FINE;
+}
+
 enum op_error op_negate(struct arena *a, bool checked, struct expr_value x, struct expr_value *out)
 {
     *out = x;

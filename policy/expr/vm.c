@@ -393,8 +393,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         R(a) = x;
         NEXT_OP;
     CASE(COMPL):
-        x = R(b);
-        x.i = x.kind == EXPR_U32 ? (int64_t)(uint32_t)~(uint32_t)x.u : ~x.i;
+        op_complement(R(b), &x);
         R(a) = x;
         NEXT_OP;
     CASE(CONV):

@@ -111,6 +111,7 @@ void vm_raise(struct vm *vm, struct expr_value exception);
 enum op_error { OP_FINE, OP_OVERFLOW, OP_DIVIDE, OP_DECIMAL_RANGE, OP_MEMORY };
 enum op_error op_binary(struct arena *a, enum binop op, enum expr_kind kind, bool checked, struct expr_value x, struct expr_value y,
                         struct expr_value *out);
+enum op_error op_complement(struct expr_value x, struct expr_value *out); /* always fine */
 enum op_error op_negate(struct arena *a, bool checked, struct expr_value x, struct expr_value *out);
 enum op_error op_convert(struct arena *a, enum expr_kind to, bool checked, struct expr_value x, struct expr_value *out);
 struct expr_value vm_op_error(struct vm *vm, enum op_error e);
