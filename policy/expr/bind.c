@@ -5,6 +5,9 @@
 
 #include "policy/expr/lib/lib.h"
 
+/* Each is a level of the tree that later phases walk down. */
+#define OPERATORS_MAX 1000
+
 bool bind_failed(const struct binder *b)
 {
     return b->c->failed || (b->trial > 0 && b->trial_failed);
@@ -171,6 +174,8 @@ const struct type *bind_type(struct binder *b, const struct stype *t)
     for (unsigned i = 0; i < t->n; i++)
         args[i] = bind_type(b, t->args[i]);
     switch (t->kind) {
+    case STYPE_VAR:
+        return TYPE_OF(UNKNOWN);
     case STYPE_ARRAY:
         return type_make1(b->c->scratch, TYPE_ARRAY, args[0]);
     case STYPE_NULLABLE:
@@ -531,6 +536,8 @@ static struct node *bind_nameof(struct binder *b, const struct syn *s)
 {
     const struct syn *a = s->a;
 
+    if (a->op == S_OPEN)
+        return bind_open(b, a);
     if (a->op != S_NAME && a->op != S_MEMBER)
         return bind_error(b, a->pos, "'nameof' needs a name");
     if (a->op == S_NAME && !var_find(b, a->text) && !type_expression(b, a) && !slice_eq(a->text, SLICE("context")))
@@ -547,6 +554,29 @@ static struct node *bind_nameof(struct binder *b, const struct syn *s)
             return unknown_member(b, a->pos, on->type, a->text, on->op == N_TYPE);
     }
     return node_const(b, s->pos, text_value(arena_copy(b->c->program, a->text)), TYPE_OF(STRING));
+}
+
+/* a + b + c ...: a left-deep row of operators, bound from the left without recursion. */
+static struct node *bind_chain(struct binder *b, const struct syn *s)
+{
+    const struct syn **links, *first = s;
+    struct node *x;
+    unsigned n = 0;
+
+    for (; first->op == S_BINARY; first = first->a)
+        n++;
+    if (n > OPERATORS_MAX)
+        return bind_error(b, s->pos, "more than %d operators in a row", OPERATORS_MAX);
+    links = comp_alloc(b->c, n * sizeof *links);
+    for (unsigned i = n; links && i-- > 0; s = s->a)
+        links[i] = s;
+    x = bind_value(b, first, NULL);
+    for (unsigned i = 0; links && i < n && !bind_failed(b); i++) {
+        const struct type *hint = links[i]->punct == P2('?', '?') ? type_strip(x->type) : NULL;
+
+        x = bind_binary(b, links[i]->pos, links[i]->punct, x, bind_value(b, links[i]->b, hint));
+    }
+    return x;
 }
 
 static struct node *bind_dispatch(struct binder *b, const struct syn *s, const struct type *hint)
@@ -569,11 +599,7 @@ static struct node *bind_dispatch(struct binder *b, const struct syn *s, const s
             return bind_error(b, s->pos, "'^' cannot stand here");
         return bind_unary(b, s->pos, s->punct, bind_value(b, s->a, NULL));
     case S_POSTFIX: return bind_step(b, s, false);
-    case S_BINARY: {
-        struct node *x = bind_value(b, s->a, NULL);
-
-        return bind_binary(b, s->pos, s->punct, x, bind_value(b, s->b, s->punct == P2('?', '?') ? type_strip(x->type) : NULL));
-    }
+    case S_BINARY: return bind_chain(b, s);
     case S_ASSIGN: return bind_assign(b, s);
     case S_COND: return bind_cond(b, s, hint);
     case S_CAST: return bind_cast(b, s);

@@ -170,6 +170,8 @@ static struct node *positional_pattern(struct binder *b, const struct syn *p, st
 {
     struct node *all = truth(b, p->pos, true);
 
+    if (type_is(on->type, TYPE_UNKNOWN))
+        return open_node(b, p->pos);
     if (on->type->n != p->n || !(type_is(on->type, TYPE_VALUETUPLE) || type_is(on->type, TYPE_KEYVALUEPAIR)))
         return bind_error(b, p->pos, "'%s' has no %u positions", bind_type_text(b, on->type), p->n);
     for (unsigned i = 0; i < p->n && !bind_failed(b); i++) {
@@ -295,6 +297,14 @@ struct node *bind_switch_expr(struct binder *b, const struct syn *s, const struc
 
 /* ---- statements ---- */
 
+/* A named value that was not supplied, converted or not. */
+static bool is_open(const struct node *n)
+{
+    while (n->op == N_SEQ && n->n == 1)
+        n = n->v[0];
+    return n->op == N_OPEN;
+}
+
 static struct node *bind_local(struct binder *b, const struct syn *s)
 {
     struct list l = { 0 };
@@ -317,9 +327,9 @@ static struct node *bind_local(struct binder *b, const struct syn *s)
             return value;
         if (!t && (value->type->id > TYPE_UNKNOWN || type_is(value->type, TYPE_NULL)))
             return bind_error(b, d->pos, "'var' cannot tell a type from %s", bind_type_text(b, value->type));
-        if (s->mode && (!t || !d->a || value->op != N_CONST))
+        if (s->mode && (!t || !d->a || (value->op != N_CONST && !is_open(value))))
             return bind_error(b, d->pos, "a constant needs a type and a constant value");
-        if (s->mode) {
+        if (s->mode && value->op == N_CONST) {
             v = var_declare(b, d->pos, d->text, t ? t : value->type);
             v->is_const = true;
             v->constant = value->value;

@@ -260,6 +260,8 @@ struct node *bind_store(struct binder *b, const struct syn *target, struct node 
         return store_member(b, target, value, pos);
     case S_TUPLE:
         return store_tuple(b, target, value, pos);
+    case S_OPEN:
+        return open_node(b, pos);
     default:
         return bind_error(b, pos, "the left side cannot be assigned");
     }

@@ -359,6 +359,10 @@ static void walk(struct flow *w, struct node *n, struct state *s)
     case N_COALESCE:
     case N_CONDACCESS: walk_sometimes(w, n, s); break;
     case N_DECL: walk_decl(w, n, s); break;
+    case N_EXPR:
+        walk_children(w, n, s);
+        s->live &= n->a->op != N_OPEN; /* code that is not there yet: it may set all and return */
+        break;
     case N_LOOP: walk_loop(w, n, s); break;
     case N_FOREACH: walk_foreach(w, n, s); break;
     case N_SWITCH: walk_switch(w, n, s); break;

@@ -124,7 +124,7 @@ const struct token *skip_type_args(const struct token *t)
     if (!tok_is(t, P1('<')))
         return NULL;
     do {
-        t = skip_type(t + 1);
+        t = t[1].kind == TOK_OPEN_NAME ? t + 2 : skip_type(t + 1);
     } while (t && tok_is(t, P1(',')));
     return t && tok_is(t, P1('>')) ? t + 1 : NULL;
 }
@@ -241,6 +241,9 @@ struct stype *parse_type(struct comp *c)
         return stype_new(c, STYPE_VAR, start);
     if (at_punct(c, P1('('))) {
         t = parse_tuple_type(c);
+    } else if (c->tok->kind == TOK_OPEN_NAME) {
+        t = stype_new(c, STYPE_VAR, start); /* whatever it will be */
+        c->tok++;
     } else {
         t = stype_new(c, STYPE_NAMED, start);
         for (;;) {

@@ -109,6 +109,61 @@ static void errors(void **state)
     check_file("tests/expr/errors.txt");
 }
 
+/* Of an expression with named values that nobody supplied: does it compile? */
+static void open_names(void **state)
+{
+    static const char *const sources[] = {
+        "@({{a}} + 1)",
+        "@{ {{code}}; }",
+        "@{ {{code}} }",
+        "@{ int x; {{code}} return x; }",
+        "@{ const int k = {{k}}; {{a}}++; {{b}} = 5; {{c}}(1); return {{d}}.Foo[1]; }",
+        "@{ if ({{flag}}) return 1; foreach (var y in {{x}}) { y.Foo(); } using (var h = {{x}}) { return h; } }",
+        "@{ switch ({{n}}) { case {{m}}: return 1; default: return {{o}}; } }",
+        "@(context.Variables.GetValueOrDefault<{{type}}>(\"x\"))",
+        "@(nameof({{x}}) + {{a}}[^1] + {{b}}[1..2] + ({{c}} is (1, 2)) + -{{d}} + ~{{e}} + !{{f}})",
+    };
+    const struct expr_options opt = { .open_names = true };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sources); i++) {
+        struct arena program;
+        struct expr_error err = { 0 };
+
+        arena_init_growing(&program, ARENA_BYTES);
+        if (!expr_compile(&program, slice_from(sources[i]), &opt, &err))
+            fail_msg("%s: %u:%u: %s", sources[i], err.line, err.column, err.message);
+        arena_free(&program);
+    }
+}
+
+/* Rows of operators as generated code has them, and the end of patience. */
+static void long_rows(void **state)
+{
+    static const struct { unsigned n; const char *first, *part, *want; } rows[] = {
+        { 999, "@(1", "+1", "1000" },
+        { 999, "@{ bool b = false; return b", "||b", "false" },
+        { 1001, "@(1", "+1", "?1:2004: more than 1000 operators in a row" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct arena work;
+        struct buf source, have;
+
+        arena_init_growing(&work, ARENA_BYTES);
+        buf_init(&source, &work);
+        buf_init(&have, &work);
+        buf_puts(&source, rows[i].first);
+        for (unsigned k = 0; k < rows[i].n; k++)
+            buf_puts(&source, rows[i].part);
+        buf_puts(&source, rows[i].first[1] == '(' ? ")" : "; }");
+        outcome(buf_slice(&source), &have, &work);
+        assert_string_equal(arena_cstr(&work, buf_slice(&have)), rows[i].want);
+        arena_free(&work);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +171,8 @@ int main(void)
         cmocka_unit_test(statements),
         cmocka_unit_test(modern),
         cmocka_unit_test(errors),
+        cmocka_unit_test(open_names),
+        cmocka_unit_test(long_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
