@@ -253,6 +253,8 @@ struct node *conv_to(struct binder *b, struct node *n, const struct type *to)
 
     if (bind_failed(b))
         return n;
+    if (n->op == N_OUTVAR)
+        return bind_error(b, n->pos, "an out argument has no out parameter here");
     if (n->op == N_LAMBDA || n->op == N_METHODS || n->op == N_NEWTARGET)
         return convert_target_typed(b, n, to);
     if (n->op == N_COND && !type_eq(n->type, to) && type_is(n->type, TYPE_THROW))

@@ -7,10 +7,10 @@
 
 void *comp_fail(struct comp *c, uint32_t pos, const char *fmt, ...)
 {
-    static const struct token end = { .kind = TOK_END };
+    static const struct token end[4]; /* TOK_END, as far as any look ahead goes */
     va_list args;
 
-    c->tok = &end;
+    c->tok = end;
     if (c->failed)
         return NULL;
     c->failed = true;

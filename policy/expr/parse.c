@@ -13,7 +13,7 @@ static struct syn *parse_argument(struct comp *c)
 
     if (c->tok->kind == TOK_NAME && tok_is(c->tok + 1, P1(':')) && !tok_is_keyword(c->tok)) {
         arg->text = expect_name(c);
-        c->tok++;
+        take_punct(c, P1(':'));
     }
     if (take_name(c, "out"))
         arg->mode = ARG_OUT;
@@ -93,7 +93,7 @@ static struct syn *parse_anon(struct comp *c, uint32_t pos)
 
         if (c->tok->kind == TOK_NAME && tok_is(c->tok + 1, P1('='))) {
             f->text = expect_name(c);
-            c->tok++;
+            take_punct(c, P1('='));
         }
         f->a = parse_expression(c);
         if (!f->text.p && (f->a->op == S_NAME || f->a->op == S_MEMBER))
