@@ -83,6 +83,8 @@ void parse_unexpected(struct comp *c, const char *wanted)
         comp_fail(c, t->pos, "%s expected before '%.*s'", wanted, SLICE_ARG(t->text));
     else if (t->kind == TOK_PUNCT)
         comp_fail(c, t->pos, "%s expected before '%s'", wanted, punct);
+    else if (t->kind == TOK_OPEN_NAME)
+        comp_fail(c, t->pos, "%s expected before '{{%.*s}}'", wanted, SLICE_ARG(t->text));
     else
         comp_fail(c, t->pos, "%s expected before a literal", wanted);
 }
