@@ -385,7 +385,7 @@ static struct fit *choose(struct binder *b, struct list *candidates, const struc
         for (unsigned expanded = 0; expanded < 2; expanded++) {
             struct fit *f;
 
-            if (expanded && (k->sig.n == 0 || !k->sig.p[k->sig.n - 1].is_params))
+            if (!k || (expanded && (k->sig.n == 0 || !k->sig.p[k->sig.n - 1].is_params)))
                 continue;
             f = comp_new(b->c, struct fit);
             if (!f)
@@ -661,7 +661,7 @@ static struct node *bind_member_call(struct binder *b, const struct syn *s)
     on = target->a;
     k = target->group->n ? target->group->v[0] : NULL;
     if (!on)
-        return bind_overload(b, m->pos, target->group, NULL, args, n, targs, m->ntargs, m->text, k->on);
+        return bind_overload(b, m->pos, target->group, NULL, args, n, targs, m->ntargs, m->text, k ? k->on : TYPE_OF(UNKNOWN));
     return call_on_value(b, m->pos, on, m->text, args, n, targs, m->ntargs);
 }
 
@@ -750,7 +750,7 @@ struct node *bind_member(struct binder *b, const struct syn *s, struct node *on)
 
     if (on->op == N_TYPE)
         return static_member(b, s, on);
-    if (on->op == N_OPEN || (on->type && type_is(on->type, TYPE_UNKNOWN)))
+    if (on->op == N_OPEN || !on->type || type_is(on->type, TYPE_UNKNOWN))
         return open_node(b, s->pos);
     if (on->op == N_METHODS || type_is(on->type, TYPE_VOID) || type_is(on->type, TYPE_NULL))
         return bind_error(b, s->pos, "a '%s' has no member '%.*s'", bind_type_text(b, on->type), SLICE_ARG(s->text));
