@@ -365,6 +365,8 @@ static struct node *bind_as_op(struct binder *b, const struct syn *s)
     n->a = bind_value(b, s->a, NULL);
     if (type_is_value(n->type) && !type_is_nullable(n->type))
         return bind_error(b, s->pos, "'as' needs a reference or nullable type, not '%s'", bind_type_text(b, n->type));
+    if (!bind_failed(b) && !conv_possible(b, n->a->type, n->type))
+        return bind_error(b, s->pos, "'%s' is never a '%s'", bind_type_text(b, n->a->type), bind_type_text(b, n->type));
     return n;
 }
 

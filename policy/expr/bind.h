@@ -59,6 +59,8 @@ enum conv_rank conv_types(struct binder *b, const struct type *from, const struc
 struct node *conv_to(struct binder *b, struct node *n, const struct type *to);
 /* (to)n */
 struct node *conv_cast(struct binder *b, struct node *n, const struct type *to, uint32_t pos);
+/* Can a value of `from` be an instance of `to`? What `as` and type patterns ask: no operators of the types count. */
+bool conv_possible(struct binder *b, const struct type *from, const struct type *to);
 /* The type two branches share, or NULL. */
 const struct type *conv_common(struct binder *b, struct node *x, struct node *y);
 struct node *conv_numeric(struct binder *b, struct node *n, enum expr_kind to, bool is_checked);

@@ -352,6 +352,17 @@ struct node *conv_cast(struct binder *b, struct node *n, const struct type *to, 
     return bind_error(b, pos, "cannot cast '%s' to '%s'", bind_type_text(b, from), bind_type_text(b, to));
 }
 
+bool conv_possible(struct binder *b, const struct type *from, const struct type *to)
+{
+    from = type_strip(from);
+    to = type_strip(to);
+    if (from->id >= TYPE_COUNT || to->id >= TYPE_COUNT)
+        return true;
+    return type_converts(b->c->scratch, from, to) || type_converts(b->c->scratch, to, from) ||
+           type_flags(from) & TF_INTERFACE || (type_flags(to) & TF_INTERFACE && !type_is_value(from)) ||
+           (from->id == TYPE_ARRAY && to->id == TYPE_ARRAY);
+}
+
 const struct type *conv_common(struct binder *b, struct node *x, struct node *y)
 {
     bool xy, yx;

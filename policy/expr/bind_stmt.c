@@ -74,6 +74,8 @@ static struct node *type_pattern(struct binder *b, const struct syn *p, struct v
     test->on = t;
     if (!p->text.n || slice_eq(p->text, SLICE("_")))
         return test;
+    if (!bind_failed(b) && !conv_possible(b, on->type, t))
+        return bind_error(b, p->pos, "'%s' is never a '%s'", bind_type_text(b, on->type), bind_type_text(b, t));
     value = node_local(b, p->pos, on);
     if (!type_eq(type_strip(on->type), t))
         value = conv_cast(b, value, t, p->pos);
