@@ -389,7 +389,7 @@ static void print_entries(struct vm *vm, struct buf *b, struct expr_value v, uns
 
 static bool is_tuple(const struct type *t)
 {
-    return t->id == TYPE_ANONYMOUS || t->id == TYPE_TUPLE || t->id == TYPE_VALUETUPLE || t->id == TYPE_KEYVALUEPAIR;
+    return t->id == TYPE_ANONYMOUS || t->id == TYPE_TUPLE || t->id == TYPE_KEYVALUEPAIR;
 }
 
 static void print_sequence(struct vm *vm, struct buf *b, struct expr_value v, unsigned depth)

@@ -461,6 +461,30 @@ static struct node *argument_for(struct binder *b, const struct fit *f, const st
     return node_const(b, pos, p->standard, type);
 }
 
+/* Delegates are never null, nor are the sequences of Enumerable. */
+static bool must_be_there(const struct type *owner, const struct sig_param *p)
+{
+    return type_flags(p->type) & TF_DELEGATE ||
+           (type_is(owner, TYPE_ENUMERABLE) && (type_is(p->type, TYPE_IENUMERABLE) || type_is(p->type, TYPE_IENUMERABLE_PLAIN)));
+}
+
+static void mark_needs(struct binder *b, struct node *call, const struct sig *sig, bool has_receiver)
+{
+    struct slice *names;
+
+    for (unsigned i = 0; i < sig->n; i++)
+        if (must_be_there(call->on, &sig->p[i]))
+            call->needs |= (uint16_t)(1u << (i + has_receiver));
+    if (!call->needs)
+        return;
+    names = comp_alloc(b->c, (sig->n + has_receiver) * sizeof *names);
+    for (unsigned i = 0; names && i < sig->n; i++)
+        names[i + has_receiver] = sig->p[i].name;
+    call->names = names;
+    if (!names)
+        call->needs = 0;
+}
+
 static struct node *build_call(struct binder *b, const struct fit *f, struct node *receiver, const struct arg *args, unsigned n, uint32_t pos)
 {
     const struct sig *sig = &f->k->sig;
@@ -481,6 +505,7 @@ static struct node *build_call(struct binder *b, const struct fit *f, struct nod
     call->fn = f->k->m->fn;
     call->name = f->k->m->name;
     call->on = f->k->on;
+    mark_needs(b, call, sig, receiver != NULL);
     call->targs = targs;
     call->ntargs = sig->tparams;
     call->v = (struct node **)l.v;

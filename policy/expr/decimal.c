@@ -244,6 +244,10 @@ bool decimal_rem(struct decimal a, struct decimal b, struct decimal *out)
         return false;
     align(&x, &xs, scale);
     align(&y, &ys, scale);
+    if (wide_cmp(&x, &y) < 0) { /* what is smaller stays as it is, scale too */
+        *out = a;
+        return true;
+    }
     wide_div(&x, &y);
     return narrow(x, scale, a.negative && !wide_is_zero(&x), false, out);
 }

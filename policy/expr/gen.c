@@ -229,10 +229,14 @@ static unsigned add_site(struct gen *g, const struct node *n)
 {
     struct site s = { .fn = n->fn, .name = n->name, .pos = n->pos, .n = (uint8_t)n->n, .ntargs = (uint8_t)n->ntargs };
     const struct type **targs;
+    struct slice *names;
 
     s.ret = type_keep(g->c->program, n->type ? n->type : TYPE_OF(VOID));
     s.on = n->on ? type_keep(g->c->program, n->on) : NULL;
     s.instance = n->instance;
+    s.needs = n->needs;
+    if (n->needs && (names = comp_keep(g->c, n->n * sizeof *names)))
+        s.names = memcpy(names, n->names, n->n * sizeof *names);
     s.by_shape = knows_shapes_only(s.on, s.fn);
     if (n->ntargs) {
         targs = comp_keep(g->c, n->ntargs * sizeof *targs);

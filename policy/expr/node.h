@@ -51,6 +51,8 @@ struct node {
     uint8_t sub;   /* binop, or a flag */
     uint8_t kind;  /* expr_kind of N_BIN and N_CONV */
     bool checked;
+    uint16_t needs; /* N_CALL: arguments that must not be null, by bit */
+    const struct slice *names; /* of the arguments, when needs is not 0 */
     bool instance; /* N_CALL: v[0] is the receiver and of a reference type */
     uint32_t pos;
     const struct type *type; /* of the value; NULL for statements */

@@ -355,7 +355,7 @@ static bool at_cast(struct comp *c)
 
     if (!t || !tok_is(t, P1(')')))
         return false;
-    if (is_predefined_type(c->tok + 1) || tok_is(t - 1, P1('?')) || tok_is(t - 1, P1(']')))
+    if ((is_predefined_type(c->tok + 1) && !tok_is(c->tok + 2, P1('.'))) || tok_is(t - 1, P1('?')) || tok_is(t - 1, P1(']')))
         return true;
     t++;
     if (t->kind == TOK_PUNCT)

@@ -299,6 +299,22 @@ static struct expr_value join_texts(struct vm *vm, const struct expr_value *v, u
     return text_repair(vm->arena, slice_of(out, total));
 }
 
+/* False, with an exception: a null where the callee needs a value. */
+static bool has_needed(struct vm *vm, const struct site *site, const struct expr_value *args)
+{
+    for (unsigned i = 0; i < site->n; i++)
+        if (site->needs >> i & 1 && args[i].kind == EXPR_NULL) {
+            const char *name = arena_cstr(vm->arena, site->names[i]);
+
+            if (name)
+                vm_throw_arg_null(vm, name);
+            else
+                vm_throw_budget(vm, "memory");
+            return false;
+        }
+    return true;
+}
+
 static struct expr_value invoke_error(struct vm *vm, struct expr_value fn)
 {
     return fn.kind == EXPR_NULL ? vm_throw_null(vm) : vm_throw_cast(vm);
@@ -444,6 +460,8 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
             vm_throw_null(vm);
             goto thrown;
         }
+        if (UNLIKELY(site->needs) && !has_needed(vm, site, &R(b)))
+            goto thrown;
         if (site->by_shape && UNLIKELY(!collection_has_shape(R(b)))) {
             vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "'%s' of this object cannot be called through a collection interface.", site->name);
             goto thrown;

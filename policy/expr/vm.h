@@ -35,6 +35,8 @@ struct site {
     uint32_t hash;                    /* hash_name of the first constant string argument */
     uint8_t n;                        /* arguments, receiver included */
     uint8_t ntargs;
+    uint16_t needs;                   /* bit i: argument i must not be null, */
+    const struct slice *names;        /* else an ArgumentNullException with names[i] */
     bool instance;                    /* a member of a reference type: a null receiver is a NullReferenceException */
     bool by_shape;                    /* a member of a collection interface: fn knows the C shapes of collections only */
 };

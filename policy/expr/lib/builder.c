@@ -75,8 +75,12 @@ static struct expr_value become(struct vm *vm, struct expr_value self, struct ex
 /* (), (capacity), (text), (text, capacity) */
 NATIVE(builder_new)
 {
-    struct builder_object *o = make(vm, site->ret, site->n && a[0].kind == EXPR_STRING ? a[0] : expr_value_null());
+    struct builder_object *o;
 
+    for (unsigned i = 0; i < site->n; i++)
+        if (a[i].kind == EXPR_I32 && a[i].i < 0)
+            return string_negative(vm, "capacity", a[i].i);
+    o = make(vm, site->ret, site->n && a[0].kind == EXPR_STRING ? a[0] : expr_value_null());
     return o ? object_value(o) : expr_value_null();
 }
 

@@ -188,6 +188,7 @@ NATIVE(list_for_each)
 
 NATIVE(list_reverse)
 {
+    NEED(0, "array");
     if (is_list(a[0])) {
         struct list_object *l = OBJECT(a[0], list_object);
 

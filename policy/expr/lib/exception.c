@@ -28,16 +28,23 @@ static const char *standard_message(unsigned id)
     case TYPE_NOTSUPPORTEDEXCEPTION: return "Specified method is not supported.";
     case TYPE_NULLREFERENCEEXCEPTION: return "Object reference not set to an instance of an object.";
     case TYPE_SYSTEMEXCEPTION: return "System error.";
-    case TYPE_NOTIMPLEMENTEDEXCEPTION: return "The method or operation is not implemented.";
+    case TYPE_APPLICATIONEXCEPTION: return "Error in the application.";
+    case TYPE_ARITHMETICEXCEPTION: return "Overflow or underflow in the arithmetic operation.";
+    case TYPE_ARRAYTYPEMISMATCHEXCEPTION: return "Attempted to access an element as a type incompatible with the array.";
+    case TYPE_DIVIDEBYZEROEXCEPTION: return "Attempted to divide by zero.";
+    case TYPE_URIFORMATEXCEPTION: return "One of the identified items was in an invalid format.";
     case TYPE_INDEXOUTOFRANGEEXCEPTION: return "Index was outside the bounds of the array.";
     case TYPE_INVALIDCASTEXCEPTION: return "Specified cast is not valid.";
-    case TYPE_ARITHMETICEXCEPTION: return "Overflow or underflow in the arithmetic operation.";
+    case TYPE_KEYNOTFOUNDEXCEPTION: return "The given key was not present in the dictionary.";
+    case TYPE_NOTIMPLEMENTEDEXCEPTION: return "The method or operation is not implemented.";
+    case TYPE_OPERATIONCANCELEDEXCEPTION: return "The operation was canceled.";
     case TYPE_OVERFLOWEXCEPTION: return "Arithmetic operation resulted in an overflow.";
-    case TYPE_DIVIDEBYZEROEXCEPTION: return "Attempted to divide by zero.";
+    case TYPE_RANKEXCEPTION: return "Attempted to operate on an array with the incorrect number of dimensions.";
     case TYPE_TIMEOUTEXCEPTION: return "The operation has timed out.";
     case TYPE_UNAUTHORIZEDACCESSEXCEPTION: return "Attempted to perform an unauthorized operation.";
-    case TYPE_KEYNOTFOUNDEXCEPTION: return "The given key was not present in the dictionary.";
+    case TYPE_IOEXCEPTION: return "I/O error occurred.";
     case TYPE_CRYPTOGRAPHICEXCEPTION: return "Error occurred during a cryptographic operation.";
+    case TYPE_XMLEXCEPTION: return "An XML error has occurred.";
     default: return NULL;
     }
 }
@@ -67,7 +74,7 @@ static struct expr_value with_param(struct vm *vm, const struct site *site, stru
     if (message.kind == EXPR_NULL)
         message = text_value(slice_from(standard_message(site->ret->id)));
 
-    if (param.kind == EXPR_STRING)
+    if (param.kind == EXPR_STRING && param.n)
         message = str_printf(vm, "%.*s (Parameter '%.*s')", (int)message.n, message.s, (int)param.n, param.s);
     e = make(vm, site->ret, &message, expr_value_null());
     if (e.p)
@@ -186,12 +193,32 @@ NATIVE(exception_base)
     return e;
 }
 
+static void put_exception(struct vm *vm, struct buf *b, struct exception_object *e)
+{
+    const struct type_def *d = &type_defs[e->head.type->id];
+    struct slice m = exception_text(vm, e);
+
+    buf_printf(b, "%s.%s", d->ns, d->name);
+    if (m.n)
+        buf_printf(b, ": %.*s", SLICE_ARG(m));
+}
+
+/* The inner ones, innermost last, behind it. There are no stack traces. */
 NATIVE(exception_to_string)
 {
-    const struct type_def *d = &type_defs[type_of_value(a[0])->id];
-    struct slice m = exception_text(vm, OBJECT(a[0], exception_object));
+    struct expr_value e = a[0];
+    unsigned n = 0;
+    struct buf b;
 
-    return str_printf(vm, "%s.%s: %.*s", d->ns, d->name, SLICE_ARG(m));
+    buf_init(&b, vm->arena);
+    for (; e.kind == EXPR_OBJECT && vm_charge(vm, 1); e = OBJECT(e, exception_object)->inner) {
+        if (n++)
+            buf_puts(&b, "\n ---> ");
+        put_exception(vm, &b, OBJECT(e, exception_object));
+    }
+    for (unsigned i = 1; i < n && !vm->thrown; i++)
+        buf_puts(&b, "\n   --- End of inner exception stack trace ---");
+    return b.failed ? vm_throw_budget(vm, "memory") : text_value(buf_slice(&b));
 }
 
 NATIVE(exception_no_match)

@@ -613,6 +613,7 @@ NATIVE(list_as_read_only)
 {
     struct list_object *l;
 
+    NEED(0, "array");
     l = linq_collect(vm, a[0], type_make1(vm->arena, TYPE_READONLYCOLLECTION, site->ret->args[0]));
     return l ? object_value(l) : expr_value_null();
 }

@@ -47,7 +47,7 @@ static struct expr_value real(const struct site *site, double d)
 
 NATIVE(number_nan)
 {
-    return real(site, (double)NAN);
+    return real(site, -(double)NAN); /* its sign is set, as in .NET */
 }
 
 NATIVE(number_infinity)

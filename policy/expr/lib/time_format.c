@@ -53,10 +53,16 @@ static void put_kind(struct date_format *f)
 }
 
 /* The first `width` digits of the fraction; trim: without trailing zeros, and without the point before it when none is left. */
-static void put_fraction(struct buf *b, int64_t fraction, unsigned width, bool trim)
+static int64_t first_digits(int64_t fraction, unsigned width)
 {
     static const int64_t powers[] = { 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1 };
-    int64_t value = fraction / powers[width];
+
+    return fraction / powers[width];
+}
+
+static void put_fraction(struct buf *b, int64_t fraction, unsigned width, bool trim)
+{
+    int64_t value = first_digits(fraction, width);
 
     while (trim && width && value % 10 == 0) {
         value /= 10;
@@ -171,8 +177,10 @@ static bool put_custom(struct date_format *f, struct slice format)
             if (i + 1 == format.n || (c == '%' && format.p[i + 1] == '%'))
                 return false;
             if (c == '\\')
-                buf_putc(f->b, format.p[++i]);
-            i++;
+                buf_putc(f->b, format.p[i + 1]);
+            else if (!put_custom(f, slice_of(format.p + i + 1, 1))) /* one letter by itself, whatever follows */
+                return false;
+            i += 2;
         } else {
             buf_putc(f->b, c);
             i++;
@@ -290,7 +298,7 @@ static bool put_span_run(struct buf *b, const struct span_parts *p, char c, unsi
         put_padded(b, p->seconds, n);
         return n <= 2;
     default:
-        if (n <= 7)
+        if (n <= 7 && (c == 'f' || first_digits(p->fraction, n))) /* unlike in dates a point before it stays */
             put_fraction(b, p->fraction, n, c == 'F');
         return n <= 7;
     }
@@ -316,7 +324,9 @@ static bool put_custom_span(struct buf *b, const struct span_parts *p, struct sl
             buf_putc(b, format.p[i + 1]);
             i += 2;
         } else if (c == '%' && i + 1 < format.n && format.p[i + 1] != '%') {
-            i++;
+            if (!put_custom_span(b, p, slice_of(format.p + i + 1, 1)))
+                return false;
+            i += 2;
         } else {
             return false;
         }

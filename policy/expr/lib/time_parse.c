@@ -552,11 +552,13 @@ static bool parse_one(struct slice text, struct slice format, unsigned styles, b
     int64_t ticks;
 
     date_split(date_now(), &now);
+    if (!text.n || !format.n)
+        return false;
     if (!match_format(text, expand(format), (styles & ALLOW_WHITE) == ALLOW_WHITE, &f) || !apply_ampm(&f))
         return false;
     bool any = f.has_year || f.p.month || f.p.day;
     if (!f.has_year)
-        f.p.year = styles & NO_CURRENT_DATE ? 1 : now.year;
+        f.p.year = styles & NO_CURRENT_DATE && !any ? 1 : now.year;
     if (!f.p.month)
         f.p.month = any ? 1 : styles & NO_CURRENT_DATE ? 1 : now.month;
     if (!f.p.day)
