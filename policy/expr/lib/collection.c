@@ -98,6 +98,12 @@ static bool append_all(struct vm *vm, struct list_object *l, struct expr_value s
     struct expr_value x;
     int got;
 
+    if (source.p == l) { /* to itself: what it had before */
+        for (uint32_t i = 0, n = l->n; i < n; i++)
+            if (!list_append(vm, l, l->items[i]) || !vm_charge(vm, 1))
+                return false;
+        return true;
+    }
     if (!iter_open(vm, source, &it))
         return false;
     while ((got = iter_next(vm, &it, &x)) > 0)

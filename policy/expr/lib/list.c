@@ -131,7 +131,8 @@ NATIVE(list_get_range)
     l = list_make(vm, site->ret, (uint32_t)a[2].i);
     if (!l)
         return expr_value_null();
-    memcpy(l->items, list_of(a[0])->items + a[1].i, (size_t)a[2].i * sizeof *l->items);
+    if (a[2].i)
+        memcpy(l->items, list_of(a[0])->items + a[1].i, (size_t)a[2].i * sizeof *l->items);
     l->n = (uint32_t)a[2].i;
     return object_value(l);
 }

@@ -553,7 +553,11 @@ NATIVE(offset_to_universal)
 
 NATIVE(offset_to_offset)
 {
-    return offset_make(vm, date_utc_ticks(a[0]) + a[1].i, a[1].i);
+    int64_t local;
+
+    if (__builtin_add_overflow(date_utc_ticks(a[0]), a[1].i, &local))
+        return date_out_of_range(vm);
+    return offset_make(vm, local, a[1].i);
 }
 
 static int64_t floor_div(int64_t x, int64_t by)
