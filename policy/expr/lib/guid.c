@@ -1,4 +1,4 @@
-/* Guid, Random, Stopwatch. */
+/* Guid, Stopwatch. */
 #include <string.h>
 
 #include "platform/clock.h"
@@ -194,93 +194,6 @@ NATIVE(guid_new_parts)
 NATIVE(guid_to_bytes)
 {
     return bytes_make(vm, a[0].p, 16);
-}
-
-/* ---- Random: never the sequence of .NET's, whatever the seed ---- */
-
-struct random_object {
-    struct object head;
-    uint64_t state;
-};
-
-/* splitmix64 (Vigna 2015). */
-static uint64_t random_bits(struct random_object *r)
-{
-    uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static struct expr_value random_object(struct vm *vm, uint64_t state)
-{
-    struct random_object *r = vm_new(vm, struct random_object);
-
-    if (!r)
-        return expr_value_null();
-    r->head.type = TYPE_OF(RANDOM);
-    r->state = state;
-    return object_value(r);
-}
-
-NATIVE(random_new)
-{
-    uint64_t seed;
-
-    crypto_random(&seed, sizeof seed);
-    return random_object(vm, seed);
-}
-
-NATIVE(random_new_seed)
-{
-    return random_object(vm, (uint64_t)a[0].i);
-}
-
-/* A number below limit, which is at most 2^32. */
-static uint64_t below(struct expr_value random, uint64_t limit)
-{
-    return (random_bits(OBJECT(random, random_object)) >> 32) * limit >> 32;
-}
-
-NATIVE(random_next)
-{
-    return val_int((int32_t)below(a[0], INT32_MAX));
-}
-
-NATIVE(random_next_max)
-{
-    if (a[1].i < 0)
-        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "'maxValue' must be greater than zero. (Parameter 'maxValue')");
-    return val_int((int32_t)below(a[0], (uint64_t)a[1].i));
-}
-
-NATIVE(random_next_range)
-{
-    if (a[1].i > a[2].i)
-        return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "'minValue' cannot be greater than maxValue. (Parameter 'minValue')");
-    return val_int((int32_t)(a[1].i + (int64_t)below(a[0], (uint64_t)(a[2].i - a[1].i))));
-}
-
-NATIVE(random_next_long)
-{
-    return val_long((int64_t)(random_bits(OBJECT(a[0], random_object)) % INT64_MAX));
-}
-
-NATIVE(random_next_double)
-{
-    return val_double((double)(random_bits(OBJECT(a[0], random_object)) >> 11) * 0x1p-53);
-}
-
-NATIVE(random_next_bytes)
-{
-    struct bytes_object *bytes = a[1].kind == EXPR_OBJECT ? OBJECT(a[1], bytes_object) : NULL;
-
-    if (!bytes)
-        return vm_throw_arg_null(vm, "buffer");
-    for (uint32_t i = 0; i < bytes->n; i++)
-        bytes->p[i] = (uint8_t)random_bits(OBJECT(a[0], random_object));
-    return expr_value_null();
 }
 
 /* ---- Stopwatch ---- */

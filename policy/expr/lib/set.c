@@ -271,3 +271,10 @@ NATIVE(set_copy_part)
     copy[4] = val_int((int32_t)(a[3].i < l->n ? a[3].i : l->n));
     return net_array_copy(vm, site, copy);
 }
+
+NATIVE(dict_ensure)
+{
+    if (a[1].i < 0)
+        return string_negative(vm, "capacity", a[1].i);
+    return val_int((int32_t)(a[1].i > dict_of(a[0])->room ? a[1].i : dict_of(a[0])->room));
+}

@@ -536,6 +536,11 @@ NATIVE(offset_offset)
     return val_span((int32_t)a[0].n * TICKS_PER_MINUTE);
 }
 
+NATIVE(offset_minutes)
+{
+    return val_int((int32_t)a[0].n);
+}
+
 NATIVE(offset_utc_ticks)
 {
     return val_long(date_utc_ticks(a[0]));
