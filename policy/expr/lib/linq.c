@@ -158,14 +158,13 @@ NATIVE(linq_contains)
 {
     struct iter it;
     struct expr_value x, comparer = site && site->n > 2 ? a[2] : expr_value_null();
-    int got;
 
     NEED_SOURCE;
     if (object_if(a[0], TYPE_JARRAY) && comparer.kind == EXPR_NULL) /* its own Contains, by reference */
         return net_jarray_contains(vm, site, a);
     if (!iter_open(vm, a[0], &it))
         return expr_value_null();
-    while ((got = iter_next(vm, &it, &x)) > 0) {
+    while (iter_next(vm, &it, &x) > 0) {
         if (comparer_equals(vm, comparer, x, a[1]))
             return val_bool(true);
         if (!vm_charge(vm, 1))
