@@ -119,6 +119,11 @@ struct crypto_certificate {
 /* DER or PEM (its first certificate); all in the arena. Nothing is verified. */
 bool crypto_certificate_read(struct arena *a, struct slice text, struct crypto_certificate *out, struct err *err);
 
+/* PKCS#12: the first private key (PKCS#8, DER; n == 0 when there is none) and its certificate (DER). In the arena or in
+ * `der`. The password is UTF-8. */
+bool crypto_pfx_read(struct arena *a, struct slice der, struct slice password, struct slice *certificate, struct slice *key,
+                     struct err *err);
+
 /* A self-signed P-256 certificate for the given names (DNS names and addresses), valid from now - 1
  * day for days. */
 bool crypto_self_signed(struct arena *a, const struct slice *names, size_t n, unsigned days,

@@ -10,6 +10,7 @@
 #define UNIX_TICKS INT64_C(621355968000000000)
 #define KIND_LOCAL 2
 #define PARSE_STEPS 1000u
+#define PFX_STEPS 100000u /* some thousand rounds of a hash */
 
 struct certificate_object {
     struct object head;
@@ -53,17 +54,48 @@ static const struct crypto_certificate *parts(struct vm *vm, struct expr_value v
     return c;
 }
 
+/* A PKCS#12 begins with its version, 3; a certificate, in its place, with a sequence. */
+static bool is_pfx(struct slice s)
+{
+    ptrdiff_t at = slice_find(slice_first(s, s.n < 16 ? s.n : 16), SLICE("\x02\x01\x03\x30"));
+
+    return s.n > 16 && s.p[0] == 0x30 && at >= 2 && at <= 6;
+}
+
+/* (data [, password [, flags]]): DER, PEM, or PKCS#12 with its key. */
 NATIVE(certificate_new)
 {
     struct expr_certificate c = { .der = SLICE_NONE };
+    struct slice password = site->n > 1 ? text_slice(a[1]) : SLICE_NONE;
     struct expr_value v;
+    struct err err;
 
     NEED(0, site->ret->id == TYPE_X509CERTIFICATE ? "data" : "rawData");
     c.der = arena_copy(vm->arena, slice_of(OBJECT(a[0], bytes_object)->p, OBJECT(a[0], bytes_object)->n));
+    if (is_pfx(c.der)) {
+        if (!vm_charge(vm, PFX_STEPS))
+            return expr_value_null();
+        vm_pause(vm);
+        if (!crypto_pfx_read(vm->arena, c.der, password, &c.der, &c.key, &err))
+            return vm_throw(vm, TYPE_CRYPTOGRAPHICEXCEPTION, "%s", err.text);
+    }
     v = certificate_make(vm, &c);
     if (!vm->thrown)
         CERTIFICATE(v)->head.type = &type_simple[site->ret->id];
     return !vm->thrown && parts(vm, v) ? v : expr_value_null();
+}
+
+NATIVE(certificate_copy)
+{
+    struct certificate_object *o;
+
+    NEED(0, "certificate");
+    o = vm_new(vm, struct certificate_object);
+    if (!o)
+        return expr_value_null();
+    *o = *CERTIFICATE(a[0]);
+    o->head.type = site->ret;
+    return object_value(o);
 }
 
 /* ---- names ---- */
@@ -424,14 +456,48 @@ static const struct {
     { "1.2.840.10045.4.3.2", "sha256ECDSA" }, { "1.2.840.10045.4.3.3", "sha384ECDSA" },
     { "1.2.840.10045.4.3.4", "sha512ECDSA" }, { "1.3.14.3.2.26", "sha1" },
     { "2.16.840.1.101.3.4.2.1", "sha256" },   { "2.16.840.1.101.3.4.2.2", "sha384" },
-    { "2.16.840.1.101.3.4.2.3", "sha512" },
+    { "2.16.840.1.101.3.4.2.3", "sha512" },   { "1.2.840.113549.2.5", "md5" },
+    { "2.5.4.3", "CN" },                      { "2.5.4.6", "C" },
+    { "2.5.4.7", "L" },                       { "2.5.4.8", "S" },
+    { "2.5.4.10", "O" },                      { "2.5.4.11", "OU" },
+    { "1.2.840.113549.1.9.1", "E" },          { "0.9.2342.19200300.100.1.25", "DC" },
+    { "2.5.29.17", "X509v3 Subject Alternative Name" },
+    { "2.5.29.15", "X509v3 Key Usage" },      { "2.5.29.19", "X509v3 Basic Constraints" },
 };
 
 static struct expr_value oid_make(struct vm *vm, struct slice oid)
 {
-    struct expr_value value = text_ascii(oid);
+    return tuple_make2(vm, TYPE_OF(OID), text_ascii(oid), expr_value_null());
+}
 
-    return tuple_make(vm, TYPE_OF(OID), 1, &value);
+NATIVE(oid_new_empty)
+{
+    return tuple_make2(vm, TYPE_OF(OID), expr_value_null(), expr_value_null());
+}
+
+NATIVE(oid_new_named)
+{
+    return tuple_make2(vm, TYPE_OF(OID), a[0], a[1]);
+}
+
+NATIVE(oid_copy)
+{
+    NEED(0, "oid");
+    return tuple_make2(vm, TYPE_OF(OID), FIELD(a[0], 0), FIELD(a[0], 1));
+}
+
+NATIVE(oid_set_value)
+{
+    NEED_THIS;
+    FIELD(a[0], 0) = a[1];
+    return expr_value_null();
+}
+
+NATIVE(oid_set_name)
+{
+    NEED_THIS;
+    FIELD(a[0], 1) = a[1];
+    return expr_value_null();
 }
 
 NATIVE(oid_new)
@@ -440,7 +506,7 @@ NATIVE(oid_new)
     for (size_t i = 0; i < COUNT_OF(oids); i++)
         if (slice_eq_icase(text_slice(a[0]), slice_from(oids[i].name)))
             return oid_make(vm, slice_from(oids[i].oid));
-    return tuple_make(vm, TYPE_OF(OID), 1, a);
+    return tuple_make2(vm, TYPE_OF(OID), a[0], expr_value_null());
 }
 
 NATIVE(oid_value)
@@ -452,6 +518,8 @@ NATIVE(oid_value)
 NATIVE(oid_name)
 {
     NEED_THIS;
+    if (FIELD(a[0], 1).kind != EXPR_NULL)
+        return FIELD(a[0], 1);
     for (size_t i = 0; i < COUNT_OF(oids); i++)
         if (slice_eq(text_slice(FIELD(a[0], 0)), slice_from(oids[i].oid)))
             return text_ascii(slice_from(oids[i].name));
@@ -490,6 +558,12 @@ FROM_PARTS(rsa, public_key(vm, c, true))
 FROM_PARTS(ec, public_key(vm, c, false))
 FROM_PARTS(rsa_private, private_key(vm, a[0], c, true))
 FROM_PARTS(ec_private, private_key(vm, a[0], c, false))
+FROM_PARTS(private, private_key(vm, a[0], c, is_rsa(c->key_oid)))
+
+NATIVE(certificate_archived)
+{
+    return val_bool(false);
+}
 
 /* A PublicKey holds its certificate. */
 NATIVE(certificate_key)

@@ -105,6 +105,9 @@ struct expr_value percent_decode(struct vm *vm, struct slice s, bool plus)
 
     if (slice_find_byte(s, '%') < 0 && !(plus && slice_find_byte(s, '+') >= 0))
         return text_value(s);
+    out = vm_alloc(vm, s.n / 3 + 1);
+    if (!out)
+        return expr_value_null();
     buf_init(&b, vm->arena);
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '+' && plus) {
@@ -114,15 +117,12 @@ struct expr_value percent_decode(struct vm *vm, struct slice s, bool plus)
             struct expr_value part;
 
             from = i;
-            out = vm_alloc(vm, (s.n - i) / 3 + 1);
-            if (!out)
-                return expr_value_null();
             size_t n = 0;
             for (; i + 2 < s.n && s.p[i] == '%' && ascii_hex_value(s.p[i + 1]) >= 0 &&
                    ascii_hex_value(s.p[i + 2]) >= 0;
                  i += 3)
                 out[n++] = (char)(ascii_hex_value(s.p[i + 1]) << 4 | ascii_hex_value(s.p[i + 2]));
-            part = text_from_utf8(vm, slice_of(out, n));
+            part = text_from_utf8(vm, slice_of(out, n)); /* a copy: out serves the next run */
             buf_put(&b, text_slice(part));
             i -= i > from;
         } else {

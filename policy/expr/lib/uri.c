@@ -255,9 +255,9 @@ NATIVE(uri_to_string)
         return u->original;
     buf_init(&b, vm->arena);
     buf_put(&b, text_slice(uri_compose(vm, u, 1)));
-    text_put(&b, text_slice(uri_unescape_safe(vm, text_slice(u->path), "?#", false)));
-    text_put(&b, text_slice(uri_unescape_safe(vm, text_slice(u->query), "#", true)));
-    text_put(&b, text_slice(uri_unescape_safe(vm, text_slice(u->fragment), "#", false)));
+    text_put(&b, text_slice(uri_unescape_safe(vm, text_slice(u->path))));
+    text_put(&b, text_slice(uri_unescape_safe(vm, text_slice(u->query))));
+    text_put(&b, text_slice(uri_unescape_safe(vm, text_slice(u->fragment))));
     return b.failed ? vm_throw_budget(vm, "memory") : text_value(buf_slice(&b));
 }
 

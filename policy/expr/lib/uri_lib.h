@@ -38,6 +38,6 @@ bool uri_is_scheme(struct slice s);
 /* Escape what may not stand in a URI; "%" of an escape stays. */
 struct expr_value uri_canonical(struct vm *vm, struct slice s, bool keep_escapes);
 /* As ToString() shows a path, query or fragment: escapes undone but for what would change the meaning. */
-struct expr_value uri_unescape_safe(struct vm *vm, struct slice s, const char *keep, bool query);
+struct expr_value uri_unescape_safe(struct vm *vm, struct slice s);
 
 #endif

@@ -59,6 +59,24 @@ static bool is_escape(struct slice s, size_t at)
 
 static const struct percent_style uri_style = { .safe = "-_.~;/?:@&=+$,#[]!'()*" };
 
+static bool is_unreserved(char c)
+{
+    return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* "%41": escapes of unreserved characters are undone (RFC 3986 6.2.2.2), those of what is no ASCII get big letters. */
+static void put_escape(struct buf *b, struct slice escape)
+{
+    unsigned char c = (unsigned char)(ascii_hex_value(escape.p[1]) << 4 | ascii_hex_value(escape.p[2]));
+
+    if (is_unreserved((char)c))
+        buf_putc(b, (char)c);
+    else if (c >= 0x80)
+        buf_printf(b, "%%%02X", c);
+    else
+        buf_put(b, escape);
+}
+
 struct expr_value uri_canonical(struct vm *vm, struct slice s, bool keep_escapes)
 {
     struct buf b;
@@ -68,7 +86,7 @@ struct expr_value uri_canonical(struct vm *vm, struct slice s, bool keep_escapes
     for (size_t i = 0; keep_escapes && i < s.n; i++)
         if (is_escape(s, i)) {
             percent_put(&b, slice_sub(s, from, i), &uri_style);
-            buf_put(&b, slice_sub(s, i, i + 3));
+            put_escape(&b, slice_sub(s, i, i + 3));
             from = i + 3;
             i += 2;
         }
@@ -82,13 +100,12 @@ static bool is_unsafe(uint32_t c)
     return c <= 0x1f || (c >= 0x7f && c <= 0x9f) || (c < 0x80 && strchr(";/?:@&=+$,#[]!'()*%\\", (int)c));
 }
 
-struct expr_value uri_unescape_safe(struct vm *vm, struct slice s, const char *keep, bool query)
+struct expr_value uri_unescape_safe(struct vm *vm, struct slice s)
 {
     struct buf b;
 
     buf_init(&b, vm->arena);
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c;
         char run[4];
         size_t n = 0;
         uint32_t cp;
@@ -99,10 +116,9 @@ struct expr_value uri_unescape_safe(struct vm *vm, struct slice s, const char *k
         }
         for (size_t k = i; n < sizeof run && is_escape(s, k); k += 3)
             run[n++] = (char)(ascii_hex_value(s.p[k + 1]) << 4 | ascii_hex_value(s.p[k + 2]));
-        c = (unsigned char)run[0];
         n = utf8_valid_length(slice_of(run, n));
         utf8_decode(slice_of(run, n), &cp);
-        if (n == 0 || c == '%' || strchr(keep, c) || (query && is_unsafe(cp))) {
+        if (n == 0 || is_unsafe(cp)) {
             buf_put(&b, slice_sub(s, i, i + 3));
             i += 2;
             continue;
@@ -275,6 +291,7 @@ static struct slice without_dots(struct vm *vm, struct slice path)
 static struct expr_value canonical_path(struct vm *vm, struct slice path, bool dotted)
 {
     char *copy;
+    size_t n = 0;
 
     if (!dotted)
         return uri_canonical(vm, path, true);
@@ -284,8 +301,13 @@ static struct expr_value canonical_path(struct vm *vm, struct slice path, bool d
     if (!copy)
         return vm_throw_budget(vm, "memory");
     for (size_t i = 0; i < path.n; i++)
-        copy[i] = path.p[i] == '\\' ? '/' : path.p[i];
-    path = slice_of(copy, path.n);
+        if (is_escape(path, i) && slice_eq_icase(slice_sub(path, i, i + 3), SLICE("%2e"))) {
+            copy[n++] = '.';
+            i += 2;
+        } else {
+            copy[n++] = path.p[i] == '\\' ? '/' : path.p[i];
+        }
+    path = slice_of(copy, n);
     if (copy[0] != '/')
         path = arena_concat(vm->arena, (struct slice[]){ SLICE("/"), path }, 2);
     path = without_dots(vm, path);
@@ -297,12 +319,10 @@ static void parse_rest(struct vm *vm, struct uri_object *u, struct slice s, bool
 {
     ptrdiff_t hash = slice_find_byte(s, '#'), mark;
 
-    u->fragment = hash >= 0 && s.n > (size_t)hash + 1 ? uri_canonical(vm, slice_skip(s, (size_t)hash), true)
-                                                      : TEXT("");
+    u->fragment = hash >= 0 ? uri_canonical(vm, slice_skip(s, (size_t)hash), true) : TEXT("");
     s = hash >= 0 ? slice_first(s, (size_t)hash) : s;
     mark = slice_find_byte(s, '?');
-    u->query = mark >= 0 && s.n > (size_t)mark + 1 ? uri_canonical(vm, slice_skip(s, (size_t)mark), true)
-                                                   : TEXT("");
+    u->query = mark >= 0 ? uri_canonical(vm, slice_skip(s, (size_t)mark), true) : TEXT("");
     s = mark >= 0 ? slice_first(s, (size_t)mark) : s;
     u->path = canonical_path(vm, s, dotted);
 }
@@ -351,7 +371,7 @@ static struct uri_object *absolute(struct vm *vm, struct expr_value text, struct
         *why = "Invalid URI: The Authority/Host could not be parsed.";
         return NULL;
     }
-    parse_rest(vm, u, rest, known >= 0 && schemes[known].dotted);
+    parse_rest(vm, u, rest, known >= 0 ? schemes[known].dotted : u->has_authority);
     return vm->thrown ? NULL : u;
 }
 
