@@ -362,7 +362,7 @@ NATIVE(uri_make_relative)
         for (left = slice_skip(x, common); slice_find_byte(left, '/') >= 0;
              left = slice_skip(left, (size_t)slice_find_byte(left, '/') + 1))
             buf_puts(&b, "../");
-        if (b.n == 0 && y.n == common)
+        if (b.n == 0 && (y.n == common || slice_find_byte(slice_skip(y, common), ':') >= 0))
             buf_puts(&b, "./");
         buf_put(&b, slice_skip(y, common));
     }
