@@ -243,6 +243,67 @@ NATIVE(cipher_set_block_size)
     return expr_value_null();
 }
 
+/* ---- sizes ---- */
+
+static struct expr_value key_sizes(struct vm *vm, int32_t min, int32_t max, int32_t skip)
+{
+    struct expr_value f[3] = { val_int(min), val_int(max), val_int(skip) };
+
+    return tuple_make(vm, TYPE_OF(KEYSIZES), 3, f);
+}
+
+NATIVE(key_sizes_new)
+{
+    return key_sizes(vm, (int32_t)a[0].i, (int32_t)a[1].i, (int32_t)a[2].i);
+}
+
+#define SIZE(name, i) \
+    NATIVE(key_sizes_##name) \
+    { \
+        NEED_THIS; \
+        return OBJECT(a[0], tuple_object)->f[i]; \
+    }
+SIZE(min, 0)
+SIZE(max, 1)
+SIZE(skip, 2)
+
+static struct expr_value one_size(struct vm *vm, struct expr_value sizes)
+{
+    static const struct type *const of[] = { TYPE_OF(KEYSIZES) };
+    static const struct type array = { .id = TYPE_ARRAY, .n = 1, .args = of };
+
+    return vm->thrown ? sizes : array_make(vm, &array, 1, &sizes);
+}
+
+NATIVE(cipher_legal_keys)
+{
+    enum crypto_cipher c;
+
+    NEED_THIS;
+    c = CIPHER(a[0])->cipher;
+    return one_size(vm, c == CRYPTO_AES ? key_sizes(vm, 128, 256, 64) : c == CRYPTO_DES ? key_sizes(vm, 64, 64, 0) : key_sizes(vm, 128, 192, 64));
+}
+
+NATIVE(cipher_legal_blocks)
+{
+    int32_t bits;
+
+    NEED_THIS;
+    bits = 8 * (int32_t)block_of(CIPHER(a[0]));
+    return one_size(vm, key_sizes(vm, bits, bits, 0));
+}
+
+NATIVE(cipher_valid_key)
+{
+    NEED_THIS;
+    return val_bool(a[1].i > 0 && a[1].i % 8 == 0 && fits_key(CIPHER(a[0]), (size_t)a[1].i / 8));
+}
+
+NATIVE(cipher_feedback_size)
+{
+    return val_int(8);
+}
+
 NATIVE(cipher_generate_key)
 {
     NEED_THIS;
@@ -562,9 +623,21 @@ NATIVE(random_source_make)
 
 NATIVE(random_source_fill)
 {
+    struct slice data;
+
     NEED_THIS;
     NEED(1, "data");
-    crypto_random(OBJECT(a[1], bytes_object)->p, OBJECT(a[1], bytes_object)->n);
+    data = bytes_of(a[1]);
+    if (site->n > 2) {
+        if (a[2].i < 0 || a[3].i < 0)
+            return vm_throw_range(vm, a[2].i < 0 ? "offset" : "count");
+        if (a[3].i > (int64_t)data.n - a[2].i)
+            return vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "Offset and length were out of bounds for the array or count is greater than the "
+                                                        "number of elements from index to the end of the source collection.");
+        crypto_random(OBJECT(a[1], bytes_object)->p + a[2].i, (size_t)a[3].i);
+        return expr_value_null();
+    }
+    crypto_random(OBJECT(a[1], bytes_object)->p, data.n);
     return expr_value_null();
 }
 

@@ -75,6 +75,26 @@ NATIVE(keys_crypt_oaep)
     return hash_named(vm, a[0], &h) ? padding(vm, TYPE_OF(RSAENCRYPTIONPADDING), 1, h) : expr_value_null();
 }
 
+NATIVE(keys_padding_equals)
+{
+    bool both = a[0].kind == EXPR_OBJECT && a[1].kind == EXPR_OBJECT && type_of_value(a[0])->id == type_of_value(a[1])->id;
+
+    if (!both)
+        return val_bool(a[0].kind == EXPR_NULL && a[1].kind == EXPR_NULL);
+    return val_bool(FIELD(a[0], 0).i == FIELD(a[1], 0).i && (FIELD(a[0], 0).i == 0 || FIELD(a[0], 1).i == FIELD(a[1], 1).i));
+}
+
+NATIVE(keys_padding_differs)
+{
+    return val_bool(!net_keys_padding_equals(vm, site, a).i);
+}
+
+NATIVE(keys_padding_hash)
+{
+    NEED_THIS;
+    return val_int((int32_t)(FIELD(a[0], 0).i * 8 + FIELD(a[0], 1).i));
+}
+
 NATIVE(keys_padding_text)
 {
     bool signing;
@@ -288,6 +308,31 @@ static bool prepare(struct vm *vm, struct expr_value key, struct expr_value data
     return vm_charge(vm, (uint32_t)(bytes_of(data).n / 64));
 }
 
+/* (data, offset, count, ...): the part in data's place, what follows moved up. False: exception. */
+static bool take_part(struct vm *vm, const struct site *site, struct expr_value *a, unsigned plain)
+{
+    struct slice data;
+
+    if (site->n < plain + 2)
+        return true;
+    if (a[0].kind == EXPR_NULL || a[1].kind == EXPR_NULL) {
+        if (a[0].kind == EXPR_NULL)
+            vm_throw_null(vm);
+        else
+            vm_throw_arg_null(vm, "data");
+        return false;
+    }
+    data = bytes_of(a[1]);
+    if (a[2].i < 0 || a[2].i > (int64_t)data.n || a[3].i < 0 || a[3].i > (int64_t)data.n - a[2].i) {
+        vm_throw_range(vm, a[2].i < 0 || a[2].i > (int64_t)data.n ? "offset" : "count");
+        return false;
+    }
+    a[1] = bytes_make(vm, data.p + a[2].i, (uint32_t)a[3].i);
+    for (unsigned i = 2; i + 2 < site->n; i++)
+        a[i] = a[i + 2];
+    return !vm->thrown;
+}
+
 static struct expr_value verify(struct vm *vm, struct expr_value *a, bool is_hash)
 {
     struct signed_data s;
@@ -307,7 +352,9 @@ static struct expr_value verify(struct vm *vm, struct expr_value *a, bool is_has
 
 NATIVE(keys_verify_data)
 {
-    return verify(vm, a, false);
+    bool ec = a[0].kind != EXPR_NULL && type_of_value(a[0])->id == TYPE_ECDSA;
+
+    return take_part(vm, site, a, ec ? 4 : 5) ? verify(vm, a, false) : expr_value_null();
 }
 
 NATIVE(keys_verify_hash)
@@ -335,7 +382,9 @@ static struct expr_value sign(struct vm *vm, struct expr_value *a, bool is_hash)
 
 NATIVE(keys_sign_data)
 {
-    return sign(vm, a, false);
+    bool ec = a[0].kind != EXPR_NULL && type_of_value(a[0])->id == TYPE_ECDSA;
+
+    return take_part(vm, site, a, ec ? 3 : 4) ? sign(vm, a, false) : expr_value_null();
 }
 
 NATIVE(keys_sign_hash)

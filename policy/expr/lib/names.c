@@ -217,6 +217,8 @@ NATIVE(http_parse_query)
     query = text_slice(a[0]);
     if (query.n && query.p[0] == '?')
         query = slice_skip(query, 1);
+    if (query.n == 0)
+        return names;
     while (!vm->thrown && percent_next_pair(vm, &query, &pair) && vm_charge(vm, 1)) {
         if (pair.has_value)
             add(vm, names, pair.name, pair.value);

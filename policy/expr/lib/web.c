@@ -206,6 +206,40 @@ NATIVE(http_url_encode_as)
     return vm->thrown ? bytes : encode_bytes(vm, bytes);
 }
 
+/* "%u20AC" is a UTF-16 unit: only HttpUtility knows that form. */
+static struct expr_value without_units(struct vm *vm, struct slice s)
+{
+    struct buf b;
+
+    if (slice_find(s, SLICE("%u")) < 0)
+        return text_value(s);
+    buf_init(&b, vm->arena);
+    for (size_t i = 0; i < s.n; i++) {
+        uint64_t unit;
+
+        if (s.n - i < 6 || s.p[i] != '%' || s.p[i + 1] != 'u' || !slice_hex_to_u64(slice_sub(s, i + 2, i + 6), &unit)) {
+            buf_putc(&b, s.p[i]);
+            continue;
+        }
+        if (unit < 0x80)
+            buf_printf(&b, "%%%02X", (unsigned)unit);
+        else
+            text_put_unit(&b, (uint32_t)unit);
+        i += 5;
+    }
+    return b.failed ? vm_throw_budget(vm, "memory") : text_repair(vm->arena, buf_slice(&b));
+}
+
+NATIVE(http_url_decode)
+{
+    struct expr_value text;
+
+    if (a[0].kind == EXPR_NULL)
+        return a[0];
+    text = without_units(vm, text_slice(a[0]));
+    return vm->thrown ? text : percent_decode(vm, text_slice(text), true);
+}
+
 NATIVE(http_url_decode_as)
 {
     struct site one = { .n = 2 };
