@@ -9,6 +9,7 @@
 #include "platform/base/buf.h"
 #include "policy/expr/batch.h"
 #include "tests/unit/sample_keys.h"
+#include "tests/unit/sample_pfx.h"
 
 static const struct {
     const char *expr, *want; /* part of the line */
@@ -127,6 +128,19 @@ static const struct {
       "\"value\":\"13\"}" },
     { "@{ var b = new byte[9]; RandomNumberGenerator.Create().GetNonZeroBytes(b); return b.Contains((byte)0); }",
       "\"value\":\"false\"}" },
+    { "@{ var c = new X509Certificate2(Convert.FromBase64String(\"" SAMPLE_PFX "\"), \"é€x\", X509KeyStorageFlags.EphemeralKeySet); var d = new byte[] { 1 };"
+      " return c.Subject + c.HasPrivateKey + c.GetECDsaPublicKey().VerifyData(d, c.GetECDsaPrivateKey().SignData(d, HashAlgorithmName.SHA256), HashAlgorithmName.SHA256); }",
+      "\"value\":\"CN=ec.exampleTrueTrue\"}" },
+    { "new X509Certificate2(Convert.FromBase64String(\"" SAMPLE_PFX_OLD "\"), (string)null).GetECDsaPrivateKey() != null", "\"value\":\"true\"}" },
+    { "new X509Certificate2(Convert.FromBase64String(\"" SAMPLE_PFX_OLD "\")).Subject", "\"value\":\"CN=ec.example\"}" },
+    { "new X509Certificate2(Convert.FromBase64String(\"" SAMPLE_PFX "\"), \"wrong\")",
+      "\"error\":\"System.Security.Cryptography.CryptographicException\",\"message\":\"The specified network password is not correct.\"" },
+    { "new X509Certificate2(Convert.FromBase64String(\"" SAMPLE_PFX "\").Take(600).ToArray(), \"é€x\")",
+      "\"error\":\"System.Security.Cryptography.CryptographicException\"" },
+    { "new X509Certificate2(new X509Certificate2(Convert.FromBase64String(\"" SAMPLE_PFX_OLD "\"), \"\")).HasPrivateKey", "\"value\":\"true\"}" },
+    { "@{ var h = HashAlgorithm.Create(\"SHA-256\"); var d = new byte[] { 1, 2, 3 }; h.TransformBlock(d, 0, 2, null, 0); h.TransformFinalBlock(d, 2, 1);"
+      " return h.Hash.SequenceEqual(SHA256.Create().ComputeHash(d)); }",
+      "\"value\":\"true\"}" },
     { "@{ RSA.Create().ImportFromPem(null); return 1; }", "\"error\":\"System.ArgumentNullException\"" },
 };
 

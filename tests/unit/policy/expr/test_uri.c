@@ -16,7 +16,7 @@ static const struct {
       "\"value\":\"https://user:pw@host.example:8443/a/b.txt?q=1&r=2\"}" },
     { "new Uri(\"http://user@Example.COM:80/%41/../b c?x=<>#frag é\").AbsoluteUri",
       "\"value\":\"http://user@example.com/b%20c?x=%3C%3E#frag%20%C3%A9\"}" },
-    { "new Uri(\"http://h/a%2Fb%20c?q=%2F%20\").ToString()", "\"value\":\"http://h/a/b c?q=%2F \"}" },
+    { "new Uri(\"http://h/a%2Fb%20c?q=%2F%20\").ToString()", "\"value\":\"http://h/a%2Fb c?q=%2F \"}" },
     { "new Uri(\"http://h\\\\a\\\\b\").AbsolutePath", "\"value\":\"/a/b\"}" },
     { "new Uri(\"http://h/100%/x\").AbsolutePath", "\"value\":\"/100%25/x\"}" },
     { "new Uri(\"/rel\", UriKind.Relative).IsAbsoluteUri", "\"value\":\"false\"}" },
