@@ -63,12 +63,53 @@ static void test_xml(void **state)
     check_all(samples);
 }
 
+/* Work that grows with the square of a document is paid for: each of these would take many seconds. */
+static void test_budgets(void **state)
+{
+    static const struct sample samples[] = {
+        { "@(JToken.Parse(new string('[', 10000)))", BUDGET },
+        { "@(XElement.Parse(string.Concat(Enumerable.Repeat(\"<a>\", 10000))))", BUDGET },
+        { "@{ var o = new JObject(); for (int i = 0; i < 30000; i++) o[\"k\" + i] = i; int n = 0; for (int i = 0; i < 30000; i++)"
+          " if (o.GetValue(\"K\" + i, StringComparison.OrdinalIgnoreCase) != null) n++; return n; }", BUDGET },
+        { "@{ var o = new JObject(); for (int i = 0; i < 20000; i++) o[\"k\" + i] = i; return (int)o[\"k19999\"] + o.Count; }", "39999" },
+        { "@{ var o = new JObject(); for (int i = 0; i < 40; i++) o[\"k\" + i] = i; o.Remove(\"k3\"); o[\"k3\"] = 7; o.Property(\"k5\").Replace(new JProperty(\"z\", 1));"
+          " return o[\"k3\"] + \"\" + o[\"z\"] + (o[\"k5\"] == null) + o[\"k39\"] + o.Count; }", "71True3940" },
+        { "@(JArray.Parse(\"[\" + string.Concat(Enumerable.Repeat(\"1,\", 100000)) + \"1]\").Select(x => x.Path).Count())", BUDGET },
+        { "@{ var a = new XElement(\"a\"); for (int i = 0; i < 60000; i++) a.SetAttributeValue(\"k\" + i, 1); return a; }", BUDGET },
+        { "@{ var a = new XElement(\"a\"); for (int i = 0; i < 60000; i++) a.SetElementValue(\"k\" + i, 1); return a; }", BUDGET },
+        { "@{ var b = new StringBuilder(\"<!DOCTYPE a [\"); for (int i = 0; i < 50000; i++) b.Append(\"<!ENTITY e\").Append(i).Append(\" 'x'>\");"
+          " b.Append(\"]><a>\"); for (int i = 0; i < 50000; i++) b.Append(\"&e\").Append(i).Append(\";\"); return XElement.Parse(b + \"</a>\").Value.Length; }", BUDGET },
+        { "@(Uri.UnescapeDataString(string.Concat(Enumerable.Repeat(\"%41x\", 100000))).Length + WebUtility.UrlDecode(string.Concat(Enumerable.Repeat(\"%41x\", 100000))).Length)",
+          "400000" },
+        { NULL, NULL } };
+
+    (void)state;
+    check_all(samples);
+}
+
+static void test_places(void **state)
+{
+    static const struct sample samples[] = {
+        { "@{ try { return XElement.Parse(\"<a>\\n<b></a>\"); } catch (System.Xml.XmlException e) { return e.LineNumber + \":\" + e.LinePosition + e.Message; } }",
+          "2:6The 'b' start tag on line 2 position 2 does not match the end tag of 'a'. Line 2, position 6." },
+        { "@{ try { return JObject.Parse(\"{a:{b:x\"); } catch (JsonReaderException e) { return e.LineNumber + \":\" + e.LinePosition + e.Path; } }", "1:6a.b" },
+        { "@{ try { return JsonConvert.DeserializeObject<List<int>>(\"[1,\\n'x']\"); } catch (JsonException e) { return e.Message; } }",
+          "Could not convert string to integer: x. Path '[1]', line 2, position 3." },
+        { "@(new JsonReaderException(\"m\").LineNumber)", "0" },
+        { NULL, NULL } };
+
+    (void)state;
+    check_all(samples);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_json_walks),
         cmocka_unit_test(test_xml),
+        cmocka_unit_test(test_budgets),
+        cmocka_unit_test(test_places),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
