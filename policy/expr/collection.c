@@ -1,5 +1,6 @@
 /* Lists, byte arrays, dictionaries, tuples and walks over anything: the data structures behind the collection types. */
 #include "platform/base/hash.h"
+#include "policy/expr/lib/comparer.h"
 #include "policy/expr/format.h"
 #include "policy/expr/lib/lib.h"
 
@@ -162,15 +163,15 @@ static uint32_t key_hash(struct vm *vm, const struct dict_object *d, struct expr
 {
     if (d->comparer.kind == EXPR_BOOL && key.kind == EXPR_STRING)
         return text_is_ascii(key) ? (uint32_t)hash_bytes_icase(text_slice(key)) : folded_hash(key);
-    return value_hash(vm, key);
+    return d->comparer.kind == EXPR_OBJECT ? comparer_hash(vm, d->comparer, key) : value_hash(vm, key);
 }
 
-/* The comparer of a dictionary is null (default) or true (ignore case). */
+/* The comparer of a dictionary is null (default), true (ignore case) or one of JSON tokens or XML nodes. */
 static bool keys_equal(struct vm *vm, const struct dict_object *d, struct expr_value a, struct expr_value b)
 {
     if (d->comparer.kind == EXPR_BOOL && a.kind == EXPR_STRING && b.kind == EXPR_STRING)
         return text_compare_ordinal(a, b, true) == 0;
-    return value_equals(vm, a, b);
+    return d->comparer.kind == EXPR_OBJECT ? comparer_equals(vm, d->comparer, a, b) : value_equals(vm, a, b);
 }
 
 struct dict_entry *dict_find(struct vm *vm, struct dict_object *d, struct expr_value key)

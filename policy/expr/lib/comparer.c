@@ -109,10 +109,21 @@ int comparer_compare(struct vm *vm, struct expr_value comparer, struct expr_valu
     return string_compare(x, y, c->comparison);
 }
 
+uint32_t comparer_hash(struct vm *vm, struct expr_value comparer, struct expr_value v)
+{
+    struct expr_value pair[2] = { comparer, v };
+
+    if (object_if(comparer, TYPE_JTOKENEQUALITYCOMPARER))
+        return (uint32_t)net_json_comparer_hash(vm, NULL, pair).i;
+    return object_if(comparer, TYPE_XNODEEQUALITYCOMPARER) ? (uint32_t)net_xml_comparer_hash(vm, NULL, pair).i : value_hash(vm, v);
+}
+
 struct expr_value comparer_of_dict(struct expr_value comparer)
 {
     const struct comparer_object *c = comparer_if(comparer);
 
+    if (object_if(comparer, TYPE_JTOKENEQUALITYCOMPARER) || object_if(comparer, TYPE_XNODEEQUALITYCOMPARER))
+        return comparer;
     return c && c->comparison != COMPARISON_DEFAULT && (c->comparison & 1) ? val_bool(true) : expr_value_null();
 }
 

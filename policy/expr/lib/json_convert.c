@@ -226,16 +226,17 @@ struct source {
     unsigned depth; /* levels left */
 };
 
-static struct slice written(const struct jtoken *t)
+/* What a scalar looked like in the text being deserialized. A tree that has been handed out may have changed since. */
+static struct slice written(const struct source *src, const struct jtoken *t)
 {
-    return json_is_container(t) || !t->text ? SLICE_NONE : slice_of(t->text, t->room);
+    return !src->text.p || json_is_container(t) || !t->text ? SLICE_NONE : slice_of(t->text, t->room);
 }
 
 /* Throw "what Path 'a.b', line 1, position 2." for a token. */
 static struct expr_value fail_at(struct vm *vm, unsigned type, const struct source *src, const struct jtoken *t, struct slice what)
 {
     struct expr_value self = object_value(t), path = net_jtoken_path(vm, NULL, &self);
-    struct slice at = written(t);
+    struct slice at = written(src, t);
     unsigned line = 1, column = 0;
 
     if (vm->thrown)
@@ -380,7 +381,7 @@ static struct expr_value reword(struct vm *vm, const struct source *src, const s
 static bool from_text(struct vm *vm, const struct source *src, const struct jtoken *t, const struct type *want, struct expr_value *out)
 {
     enum expr_kind k = type_kind(want);
-    struct slice s = written(t);
+    struct slice s = written(src, t);
     struct decimal d;
 
     if (!s.p)

@@ -107,15 +107,12 @@ NATIVE(jtoken_deep_equals)
     return val_bool(json_deep_equals(vm, TOKEN(a[0]), TOKEN(a[1])));
 }
 
-/* JToken.EqualityComparer has no state. */
+/* JToken.EqualityComparer has no state: one for all, which a collection may keep longer than an evaluation. */
 NATIVE(json_comparer_new)
 {
-    struct object *o = vm_new(vm, struct object);
+    static const struct object comparer = { TYPE_OF(JTOKENEQUALITYCOMPARER) };
 
-    if (!o)
-        return expr_value_null();
-    o->type = site->ret;
-    return object_value(o);
+    return object_value(&comparer);
 }
 
 NATIVE(json_comparer_equals)

@@ -522,15 +522,13 @@ NATIVE(xml_is_after)
     return val_bool(xml_document_order(vm, a[0], a[1]) > 0);
 }
 
-/* XNode.EqualityComparer and DocumentOrderComparer have no state. */
+/* XNode.EqualityComparer and DocumentOrderComparer have no state: one for all, which a collection may keep longer than
+ * an evaluation. */
 NATIVE(xml_comparer_new)
 {
-    struct object *o = vm_new(vm, struct object);
+    static const struct object equality = { TYPE_OF(XNODEEQUALITYCOMPARER) }, order = { TYPE_OF(XNODEDOCUMENTORDERCOMPARER) };
 
-    if (!o)
-        return expr_value_null();
-    o->type = site->ret;
-    return object_value(o);
+    return object_value(site->ret->id == TYPE_XNODEEQUALITYCOMPARER ? &equality : &order);
 }
 
 NATIVE(xml_comparer_compare)

@@ -30,6 +30,10 @@ static void test_json_walks(void **state)
         { "@{ JToken t = JObject.Parse(\"{\\\"a\\\":1}\"); return t.Select(x => ((JProperty)x).Name); }", "[\"a\"]" },
         { "@{ foreach (var kv in JObject.Parse(\"{\\\"a\\\":1}\")) return kv.Key; return \"\"; }", "a" },
         { "@((int)JToken.Parse(\"2.5\"))", "2" },
+        { "@(JArray.Parse(\"[{a:1,b:2},{b:2,a:1},[1],[1],[2],3]\").Distinct(JToken.EqualityComparer).Count())", "4" },
+        { "@(JArray.Parse(\"[{k:[1]},{k:[1]},{k:[2]}]\").GroupBy(x => x[\"k\"], JToken.EqualityComparer).Select(g => g.Count()))", "[2,1]" },
+        { "@{ var o = JsonConvert.DeserializeObject<JObject>(\"{a:1.50}\"); ((JValue)o[\"a\"]).Value = 7; return o.ToObject<Dictionary<string,string>>()[\"a\"]; }", "7" },
+        { "@(JsonConvert.DeserializeObject<JObject>(\"{a:1.50}\").ToObject<Dictionary<string,string>>())", "{\"a\":\"1.5\"}" },
         { NULL, NULL } };
 
     (void)state;
@@ -39,6 +43,7 @@ static void test_json_walks(void **state)
 static void test_xml(void **state)
 {
     static const struct sample samples[] = {
+        { "@(XElement.Parse(\"<a><b/><b/><c/><b>1</b></a>\").Elements().Cast<XNode>().Distinct(XNode.EqualityComparer).Count())", "3" },
         { "@(XElement.Parse(\"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;&y;</a>\"))",
           "!System.Xml.XmlException: Reference to undeclared entity 'y'. Line 1, position 38." },
         { "@(XElement.Parse(\"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>[&x;]</a>\").Value)", "[]" },
