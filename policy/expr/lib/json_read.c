@@ -509,15 +509,8 @@ static bool read_property(struct reader *r, struct jtoken *o)
 }
 
 /* Items up to `close`; a comma may trail. */
-static struct jtoken *read_items(struct reader *r, struct jtoken *t, char close)
+static struct jtoken *read_until(struct reader *r, struct jtoken *t, char close)
 {
-    struct level level = { .up = r->level, .named = t->kind == JSON_K_OBJECT, .index = -1 };
-
-    count_value(r);
-    r->level = &level;
-    r->just_opened = true;
-    if (++r->depth > JSON_NESTING_MAX)
-        return vm_throw_budget(r->vm, "depth"), NULL;
     for (;;) {
         if (!skip_space(r))
             return NULL;
@@ -532,11 +525,26 @@ static struct jtoken *read_items(struct reader *r, struct jtoken *t, char close)
         if (r->p < r->end && *r->p == ',')
             r->p++;
         else if (r->p < r->end && *r->p != close && (*r->p == '}' || *r->p == ']' || *r->p == ')'))
-            return fail_close(r, &level, t->kind == JSON_K_OBJECT ? "Object" : t->kind == JSON_K_ARRAY ? "Array" : "Constructor");
+            return fail_close(r, r->level, t->kind == JSON_K_OBJECT ? "Object" : t->kind == JSON_K_ARRAY ? "Array" : "Constructor");
         else if (r->p < r->end && *r->p != close)
             return fail_at(r, "After parsing a value an unexpected character was encountered");
     }
     r->p++;
+    return t;
+}
+
+/* The same one level down. */
+static struct jtoken *read_items(struct reader *r, struct jtoken *t, char close)
+{
+    struct level level = { .up = r->level, .named = t->kind == JSON_K_OBJECT, .index = -1 };
+
+    count_value(r);
+    r->level = &level;
+    r->just_opened = true;
+    if (++r->depth <= JSON_NESTING_MAX)
+        t = read_until(r, t, close);
+    else
+        vm_throw_budget(r->vm, "depth"), t = NULL;
     r->depth--;
     r->level = level.up;
     r->just_opened = false;

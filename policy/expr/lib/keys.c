@@ -138,9 +138,9 @@ NUMBER(qi, RSA_QI)
 
 /* ---- keys ---- */
 
-struct expr_value keys_make(struct vm *vm, unsigned type, struct slice text)
+struct expr_value keys_make(struct vm *vm, unsigned type, struct slice pem_or_der)
 {
-    struct expr_value f[KEY_FIELDS] = { bytes_make(vm, text.p, (uint32_t)text.n) };
+    struct expr_value f[KEY_FIELDS] = { bytes_make(vm, pem_or_der.p, (uint32_t)pem_or_der.n) };
 
     return vm->thrown ? expr_value_null() : tuple_make(vm, &type_simple[type], KEY_FIELDS, f);
 }

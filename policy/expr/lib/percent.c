@@ -53,13 +53,13 @@ static struct expr_value finish(struct vm *vm, struct buf *b)
     return text_value(buf_slice(b));
 }
 
-struct expr_value percent_encode(struct vm *vm, struct slice s, const struct percent_style *style)
+struct expr_value percent_encode(struct vm *vm, struct slice utf8, const struct percent_style *style)
 {
     struct buf b;
 
     buf_init(&b, vm->arena);
-    percent_put(&b, s, style);
-    return vm_charge(vm, (uint32_t)(s.n / 64)) ? finish(vm, &b) : expr_value_null();
+    percent_put(&b, utf8, style);
+    return vm_charge(vm, (uint32_t)(utf8.n / 64)) ? finish(vm, &b) : expr_value_null();
 }
 
 struct expr_value text_from_utf8(struct vm *vm, struct slice bytes)

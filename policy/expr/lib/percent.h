@@ -20,10 +20,10 @@ void percent_put(struct buf *b, struct slice utf8, const struct percent_style *s
 void percent_put_bytes(struct buf *b, struct slice bytes, const struct percent_style *style);
 struct expr_value percent_encode(struct vm *vm, struct slice utf8, const struct percent_style *style);
 /* Escapes decoded as UTF-8 (broken sequences: U+FFFD); what is no escape stays. plus: "+" is a blank. */
-struct expr_value percent_decode(struct vm *vm, struct slice text, bool plus);
+struct expr_value percent_decode(struct vm *vm, struct slice s, bool plus);
 
 /* As above, but escapes that are no UTF-8 stay: Uri.UnescapeDataString. */
-struct expr_value percent_decode_strict(struct vm *vm, struct slice text);
+struct expr_value percent_decode_strict(struct vm *vm, struct slice s);
 
 /* Walk "a=1&b": name and value decoded; false at the end. has_value: there was a "=". */
 struct percent_pair {

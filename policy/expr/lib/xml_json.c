@@ -313,12 +313,12 @@ struct expr_value json_make_xml(struct vm *vm, const struct jtoken *t, struct ex
     struct maker m = { .vm = vm, .marks = marks };
 
     for (uint32_t i = 0; i < t->n; i++)
-        if (t->items[i] != declaration && ++elements == 1)
+        if ((!declaration || t->items[i] != declaration) && ++elements == 1)
             first = t->items[i];
     buf_init(&m.b, vm->arena);
     if (root.kind == EXPR_STRING)
         put_element(&m, text_slice(root), t, false);
-    else if (elements != 1 || first->items[0]->kind == JSON_K_ARRAY)
+    else if (!first || elements != 1 || first->items[0]->kind == JSON_K_ARRAY)
         return vm_throw(vm, TYPE_JSONSERIALIZATIONEXCEPTION, "JSON root object has multiple properties. The root object must have a single property in "
                         "order to create a valid XML document. Consider specifying a DeserializeRootElementName. Path ''.");
     else

@@ -184,12 +184,12 @@ struct outside {
 /* Go on reading in the entity's text, within the limits. */
 static bool enter(struct xml_reader *r, const char *at, struct entity *e, struct outside *o)
 {
+    *o = (struct outside){ r->start, r->p, r->end, e };
     if (e->open)
         return fail(r, at, "General entity '%.*s' references itself.", SLICE_ARG(e->name)) != NULL;
     r->entity_bytes += e->text.n;
     if (r->entity_depth == ENTITY_NESTING_MAX || r->entity_bytes > ENTITY_BYTES_MAX)
         return vm_throw_budget(r->vm, "memory"), false;
-    *o = (struct outside){ r->start, r->p, r->end, e };
     e->open = true;
     r->entity_depth++;
     r->start = r->p = e->text.p;
