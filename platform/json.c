@@ -75,6 +75,15 @@ static bool depth_is_bounded(struct slice text, struct err *err)
 
 const struct json *json_parse(struct arena *a, struct slice text, struct err *err)
 {
+    const char *origin;
+
+    return json_parse_from(a, text, &origin, err);
+}
+
+const struct json *json_parse_from(struct arena *a, struct slice text, const char **origin,
+                                   struct err *err)
+{
+    *origin = NULL;
     if (slice_starts(text, SLICE("\xef\xbb\xbf")))
         text = slice_skip(text, 3);
     if (!text.n) {
@@ -93,6 +102,7 @@ const struct json *json_parse(struct arena *a, struct slice text, struct err *er
         fail_at(err, text, why.pos, why.msg);
         return NULL;
     }
+    *origin = doc->str_pool; /* strings are unescaped where they stand in the copy */
     return json_of(yyjson_doc_get_root(doc));
 }
 

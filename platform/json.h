@@ -18,6 +18,9 @@ enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JS
  * The tree and its strings are in the arena. A UTF-8 byte order mark is skipped. NULL on error. */
 #define JSON_DEPTH_MAX 64
 const struct json *json_parse(struct arena *a, struct slice text, struct err *err);
+/* As json_parse; *origin is where the tree's copy of text begins: the key or string at p (json_iter, json_str) stands at byte
+ * p - *origin of text (behind its byte order mark and the quote). */
+const struct json *json_parse_from(struct arena *a, struct slice text, const char **origin, struct err *err);
 
 enum json_type json_type(const struct json *j);
 /* Member of an object by name (the last one of duplicates), or NULL. */

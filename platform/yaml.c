@@ -10,6 +10,7 @@ struct writer {
     yaml_document_t *document;
     struct buf out;
     unsigned depth, nodes;
+    size_t line; /* newlines written */
     const char *failure;
     yaml_mark_t where;
 };
@@ -21,6 +22,13 @@ static bool fail(struct writer *w, const yaml_node_t *node, const char *why)
     w->failure = why;
     w->where = node->start_mark;
     return false;
+}
+
+/* Go on at the line where the node stands; after an alias that is behind us. */
+static void go_to_line(struct writer *w, const yaml_node_t *node)
+{
+    for (; w->line < node->start_mark.line; w->line++)
+        buf_putc(&w->out, '\n');
 }
 
 static struct slice scalar_text(const yaml_node_t *node)
@@ -120,6 +128,26 @@ static bool is_merge_key(const yaml_node_t *key)
            key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
+static bool write_members(struct writer *w, const yaml_node_t *node, bool *first);
+
+/* The value of <<: a mapping, or a list of them of which the first that has a key gives it (so it is written last). */
+static bool write_merged(struct writer *w, const yaml_node_t *value, bool *first)
+{
+    if (value->type == YAML_MAPPING_NODE)
+        return write_members(w, value, first);
+    if (value->type != YAML_SEQUENCE_NODE)
+        return fail(w, value, "the value of << must be a mapping or a list of them");
+    const yaml_node_item_t *item = value->data.sequence.items.top;
+    while (item-- > value->data.sequence.items.start) {
+        const yaml_node_t *one = yaml_document_get_node(w->document, *item);
+        if (one->type != YAML_MAPPING_NODE)
+            return fail(w, one, "the value of << must be a mapping or a list of them");
+        if (!write_members(w, one, first))
+            return false;
+    }
+    return true;
+}
+
 static bool write_pairs(struct writer *w, const yaml_node_t *node, bool merges, bool *first)
 {
     const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
@@ -132,15 +160,14 @@ static bool write_pairs(struct writer *w, const yaml_node_t *node, bool merges, 
         if (is_merge_key(key) != merges)
             continue;
         if (merges) {
-            if (value->type != YAML_MAPPING_NODE)
-                return fail(w, value, "the value of << must be a mapping");
-            if (!write_pairs(w, value, false, first))
+            if (!write_merged(w, value, first))
                 return false;
             continue;
         }
         if (!*first)
             buf_putc(&w->out, ',');
         *first = false;
+        go_to_line(w, key);
         buf_put_json(&w->out, scalar_text(key));
         buf_putc(&w->out, ':');
         if (!write_node(w, value))
@@ -150,12 +177,21 @@ static bool write_pairs(struct writer *w, const yaml_node_t *node, bool merges, 
 }
 
 /* Merged members first: a reader takes the last of duplicate members, so the mapping's own win. */
+static bool write_members(struct writer *w, const yaml_node_t *node, bool *first)
+{
+    if (++w->nodes > YAML_NODES_MAX || ++w->depth > YAML_DEPTH_MAX) /* a mapping merged into itself */
+        return fail(w, node, "too many nodes, or nested too deeply (an alias inside its own anchor?)");
+    bool ok = write_pairs(w, node, true, first) && write_pairs(w, node, false, first);
+    w->depth--;
+    return ok;
+}
+
 static bool write_mapping(struct writer *w, const yaml_node_t *node)
 {
     bool first = true;
 
     buf_putc(&w->out, '{');
-    if (!write_pairs(w, node, true, &first) || !write_pairs(w, node, false, &first))
+    if (!write_members(w, node, &first))
         return false;
     buf_putc(&w->out, '}');
     return true;
@@ -165,10 +201,11 @@ static bool write_node(struct writer *w, const yaml_node_t *node)
 {
     bool ok = true;
 
-    if (++w->nodes > YAML_NODES_MAX)
-        return fail(w, node, "too many nodes (aliases that repeat each other?)");
+    if (++w->nodes > YAML_NODES_MAX || w->out.n > YAML_BYTES_MAX)
+        return fail(w, node, "too large (aliases that repeat each other?)");
     if (++w->depth > YAML_DEPTH_MAX)
         return fail(w, node, "nested too deeply (an alias inside its own anchor?)");
+    go_to_line(w, node);
     if (node->type == YAML_SCALAR_NODE)
         write_scalar(w, node);
     else if (node->type == YAML_SEQUENCE_NODE)
@@ -182,6 +219,21 @@ static bool write_node(struct writer *w, const yaml_node_t *node)
 static bool at_mark(struct err *err, yaml_mark_t mark, const char *why)
 {
     return err_set(err, "line %zu column %zu: %s", mark.line + 1, mark.column + 1, why);
+}
+
+/* What libyaml found wrong; of bytes that are no text it knows only the offset. */
+static bool parser_problem(struct err *err, const yaml_parser_t *parser, struct slice text)
+{
+    yaml_mark_t mark = parser->problem_mark;
+    const char *why = parser->problem ? parser->problem : "not YAML";
+
+    if (parser->error != YAML_READER_ERROR)
+        return at_mark(err, mark, why);
+    for (size_t i = 0; i < parser->problem_offset && i < text.n; i++) {
+        mark.column = text.p[i] == '\n' ? 0 : mark.column + 1;
+        mark.line += text.p[i] == '\n';
+    }
+    return at_mark(err, mark, why);
 }
 
 static bool write_document(struct arena *a, yaml_document_t *document, struct slice *json, struct err *err)
@@ -208,7 +260,7 @@ bool yaml_to_json(struct arena *a, struct slice text, struct slice *json, struct
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
     bool ok = yaml_parser_load(&parser, &document);
     if (!ok) {
-        at_mark(err, parser.problem_mark, parser.problem ? parser.problem : "not YAML");
+        parser_problem(err, &parser, text);
     } else {
         ok = write_document(a, &document, json, err);
         yaml_document_delete(&document);
