@@ -80,6 +80,8 @@ void diag_vat(struct comp *c, size_t source_offset, enum policy_severity severit
               va_list args);
 
 /* ---- names.c: {{name}} ---- */
+/* ": did you mean 'x'?", else the empty text. */
+struct slice names_did_you_mean(struct comp *c, enum policy_name kind, struct slice name);
 /* A text after substitution; marks map its bytes back. */
 struct named {
     struct slice text;

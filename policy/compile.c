@@ -425,7 +425,8 @@ static struct fragment *need_fragment(struct comp *c, const struct xml_node *n, 
         return f;
     if (!pc->names.fragment || !pc->names.fragment(pc->names.data, id, &text, &file)) {
         if (!pc->open)
-            comp_error(c, n, attr, "fragment '%.*s' is not known", SLICE_ARG(id));
+            comp_error(c, n, attr, "fragment '%.*s' is not known%.*s", SLICE_ARG(id),
+                       SLICE_ARG(names_did_you_mean(c, POLICY_FRAGMENT, id)));
         return NULL;
     }
     f = comp_new(c, struct fragment);
@@ -529,7 +530,8 @@ const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n
     const struct fact_backend *b = names->backend ? names->backend(names->data, id) : NULL;
 
     if (!b && !c->pc->open)
-        comp_error(c, n, attr, "backend '%.*s' is not known", SLICE_ARG(id));
+        comp_error(c, n, attr, "backend '%.*s' is not known%.*s", SLICE_ARG(id),
+                   SLICE_ARG(names_did_you_mean(c, POLICY_BACKEND, id)));
     return b;
 }
 

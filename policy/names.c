@@ -51,6 +51,16 @@ static bool look_up(const struct policy_compiler *pc, struct slice name, struct 
     return pc->names.named_value && pc->names.named_value(pc->names.data, name, value);
 }
 
+struct slice names_did_you_mean(struct comp *c, enum policy_name kind, struct slice name)
+{
+    const struct policy_names *names = &c->pc->names;
+    struct slice near = names->nearest ? names->nearest(names->data, kind, name) : SLICE_NONE;
+
+    if (!near.n)
+        return SLICE("");
+    return arena_printf(&c->pc->scratch, ": did you mean '%.*s'?", SLICE_ARG(near));
+}
+
 bool names_substitute(struct comp *c, struct slice s, struct named *out, struct slice *bad)
 {
     struct slice name, value;

@@ -46,6 +46,8 @@ struct policy_diagnostics {
 
 /* ---- compiling ---- */
 
+enum policy_name { POLICY_NAMED_VALUE, POLICY_FRAGMENT, POLICY_BACKEND };
+
 /* What the compiler asks about the rest of the configuration. All text must live as long as the program. */
 struct policy_names {
     void *data;
@@ -57,6 +59,8 @@ struct policy_names {
      * it. */
     const struct fact_backend *(*backend_url)(void *data, struct slice url, struct err *err);
     bool (*certificate)(void *data, struct slice id);
+    /* The known name that one which is unknown is a misspelling of; p == NULL: like none. May be NULL. */
+    struct slice (*nearest)(void *data, enum policy_name kind, struct slice name);
 };
 
 /* A compiler whose results live in `program`. open: unknown named values, fragments, backends are no problem

@@ -192,6 +192,14 @@ static bool is_placeholder(struct slice s)
     return ascii_is_alpha(s.n ? s.p[0] : '0') && slice_find_byte(s, '_') > 0 && is_all(s, is_constant_char);
 }
 
+static void report_unknown_value(struct comp *c, size_t offset, struct slice name)
+{
+    struct slice near = names_did_you_mean(c, POLICY_NAMED_VALUE, name);
+
+    diag_at(c, offset, POLICY_ERROR, "named value '%.*s' is not known%.*s", SLICE_ARG(name),
+            SLICE_ARG(near.n ? near : SLICE(": add it, or correct the name")));
+}
+
 /* True when v is a literal (of unknown content when it is open). */
 static bool compile_value(struct comp *c, const struct origin *o, unsigned flags, struct value *v,
                           bool *is_open)
@@ -202,8 +210,7 @@ static bool compile_value(struct comp *c, const struct origin *o, unsigned flags
     *is_open = false;
     v->what = o->what;
     if (!names_substitute(c, o->text, &named, &bad)) {
-        diag_at(c, locate(c, o, (size_t)(bad.p - o->text.p) - 2), POLICY_ERROR,
-                "named value '%.*s' is not known: add it, or correct the name", SLICE_ARG(bad));
+        report_unknown_value(c, locate(c, o, (size_t)(bad.p - o->text.p) - 2), bad);
         v->text = SLICE("");
         *is_open = true; /* told once */
         return true;
@@ -424,8 +431,7 @@ struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_brac
     if (keep_braces)
         return comp_copy(c, raw);
     if (!names_substitute(c, raw, &named, &bad)) {
-        diag_at(c, front_offset(&c->front, n->inner_at + (size_t)(bad.p - raw.p) - 2), POLICY_ERROR,
-                "named value '%.*s' is not known: add it, or correct the name", SLICE_ARG(bad));
+        report_unknown_value(c, front_offset(&c->front, n->inner_at + (size_t)(bad.p - raw.p) - 2), bad);
         return SLICE("");
     }
     return comp_copy(c, named.text);
