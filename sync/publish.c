@@ -191,7 +191,10 @@ static bool publish(struct publisher *p, const struct sync_entity *entities, siz
         return false;
     p->manifest.channel = slice_from(p->repo.channel);
     p->manifest.min_gateway = slice_from(o->min_gateway);
-    if (!publish_build(p, entities, n, err) || !check_shrinking(p, err))
+    if (!publish_build(p, entities, n, err))
+        return false;
+    out->refused = !check_shrinking(p, err);
+    if (out->refused)
         return false;
     out->unchanged = same_content(p);
     if (!(out->unchanged ? write_date(p, err) : write_generation(p, err)))

@@ -37,6 +37,8 @@ struct sync_publish_options {
 struct sync_published {
     bool unchanged; /* the content is what `latest` already names: nothing was written but, with
                        expires, its date */
+    bool refused;   /* on failure: by a rule about the content, not because something could not be
+                       read or written */
     int64_t seq;
     uint64_t entities;
     uint64_t bytes;  /* written to the repository */

@@ -145,6 +145,7 @@ static void half_of_the_apis_may_not_vanish(void **state)
     assert_true(sync_publish(&o, rig.entities, rig.n, &done, &rig.err));
     rig.n = 11; /* 2 of 5 */
     assert_fails(&o, "2 APIs where there were 5: less than half");
+    assert_true(done.refused);
     o.force = true;
     assert_true(sync_publish(&o, rig.entities, rig.n, &done, &rig.err));
 }
