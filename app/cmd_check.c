@@ -11,8 +11,14 @@
 
 #define POLICY_FILE_MAX (16u << 20)
 
+#define OVERRIDES_MAX 16
+
 struct tally {
+    struct cli *cli;
     unsigned errors, warnings;
+    const char *dir; /* of artifacts: their files are named from there */
+    const char *overrides[OVERRIDES_MAX];
+    size_t n_overrides;
 };
 
 static void print_diagnostic(void *arg, const struct policy_diagnostic *d)
@@ -21,13 +27,30 @@ static void print_diagnostic(void *arg, const struct policy_diagnostic *d)
     bool error = d->severity == POLICY_ERROR;
 
     *(error ? &t->errors : &t->warnings) += 1;
-    printf("%s:%u:%u: %s: %.*s\n", d->file, d->line, d->column, error ? "error" : "warning", SLICE_ARG(d->message));
+    const char *file = t->dir ? file_join(&t->cli->arena, t->dir, slice_from(d->file)) : d->file;
+    printf("%s:%u:%u: %s: %.*s\n", file ? file : d->file, d->line, d->column, error ? "error" : "warning", SLICE_ARG(d->message));
 }
 
 static void print_warning(void *arg, const char *text)
 {
-    ((struct tally *)arg)->warnings++;
-    printf("configuration:0:0: warning: %s\n", text);
+    struct tally *t = arg;
+
+    t->warnings++;
+    printf("%s:0:0: warning: %s\n", t->dir, text);
+}
+
+/* A problem of a file is shown there, one of an entity at the directory. */
+static void print_problem(struct tally *t, const struct artifact_problem *x)
+{
+    bool error = x->severity == ARTIFACT_ERROR;
+    char *inside = file_join(&t->cli->arena, t->dir, x->what), *whole = arena_cstr(&t->cli->arena, x->what);
+    const char *file = inside && file_exists(inside) ? inside : whole && file_exists(whole) ? whole : NULL;
+
+    *(error ? &t->errors : &t->warnings) += 1;
+    if (file)
+        printf("%s:%u:%u: %s: %.*s\n", file, x->line, x->column, error ? "error" : "warning", SLICE_ARG(x->why));
+    else
+        printf("%s:0:0: %s: %.*s: %.*s\n", t->dir, error ? "error" : "warning", SLICE_ARG(x->what), SLICE_ARG(x->why));
 }
 
 static bool check_file(struct cli *c, const char *path, struct tally *t)
@@ -51,38 +74,37 @@ static bool check_file(struct cli *c, const char *path, struct tally *t)
 
 static void check_artifacts(struct cli *c, const char *dir, struct tally *t)
 {
-    struct artifact_options options = { .dir = dir, .allow_plain_secrets = true, .salt = SLICE("check") };
+    struct artifact_options options = { .dir = dir, .overrides = t->overrides, .n_overrides = t->n_overrides,
+                                        .allow_plain_secrets = true, .salt = SLICE("check") };
     struct artifacts found;
     struct program_report report = { print_diagnostic, print_warning, t };
     struct program *program;
     struct err err;
-    unsigned errors;
 
+    t->dir = dir;
     (void)artifact_load(&c->arena, &options, &found);
-    for (const struct artifact_problem *x = found.problems; x; x = x->next) {
-        bool error = x->severity == ARTIFACT_ERROR;
-        *(error ? &t->errors : &t->warnings) += 1;
-        printf("%s/%.*s:0:0: %s: %.*s\n", dir, SLICE_ARG(x->what), error ? "error" : "warning", SLICE_ARG(x->why));
-    }
+    for (const struct artifact_problem *x = found.problems; x; x = x->next)
+        print_problem(t, x);
     struct slice *lines = arena_array(&c->arena, struct slice, found.n);
     for (size_t i = 0; lines && i < found.n; i++)
         lines[i] = found.entities[i].line;
-    errors = t->errors;
     struct program_input input = { .lines = lines, .n = lines ? found.n : 0 };
-    if (program_build(&input, &report, &program, &err))
+    if (program_build(&input, &report, &program, &err)) {
         program_free(program);
-    else if (t->errors == errors) {
+    } else if (!t->errors) {
         t->errors++;
         printf("%s:0:0: error: %s\n", dir, err.text);
     }
+    t->dir = NULL;
 }
 
 int cmd_check(struct cli *c)
 {
     bool artifacts = cli_flag(c, "--artifacts"), strict = cli_flag(c, "--strict"), readable = true;
-    struct tally t = { 0, 0 };
+    struct tally t = { .cli = c };
     struct err err;
 
+    t.n_overrides = cli_values(c, "--overrides", t.overrides, OVERRIDES_MAX);
     if (!cli_check_args(c, 1, 1 << 20))
         return CLI_USAGE;
     if (!tls_global_init(&err))

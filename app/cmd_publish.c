@@ -8,6 +8,7 @@
 #include "platform/base/buf.h"
 #include "platform/file.h"
 #include "platform/tls.h"
+#include "store/manifest.h"
 #include "sync/publish.h"
 
 #define OVERRIDES_MAX 16
@@ -48,6 +49,8 @@ static bool read_options(struct publishing *p, struct err *err)
         return err_set(err, "--recipient: sealing secrets is not built yet: --allow-plain-secrets publishes them readable");
     if (expires && (!settings_parse_duration(slice_from(expires), &p->to.expires_ms) || !p->to.expires_ms))
         return err_set(err, "--expires: \"%s\": give a duration, like 30d or P30D", expires);
+    if (channel && !channel_is_valid(slice_from(channel)))
+        return err_set(err, "--channel: \"%s\": only letters, digits, '-', '_' and '.' are possible", channel);
     if (!p->to.repo || !p->to.n_keys)
         return err_set(err, "%s is missing", p->to.repo ? "--key FILE (make one with `holdfast keygen --out FILE`)" : "--repo DIR");
     return true;
@@ -62,17 +65,18 @@ static void print_problems(struct publishing *p)
         if (x->severity == ARTIFACT_WARNING)
             p->warnings++;
         if (x->severity == ARTIFACT_ERROR || !p->cli->quiet)
-            fprintf(stderr, "holdfast: publish: %s%.*s: %.*s\n", word, SLICE_ARG(x->what), SLICE_ARG(x->why));
+            fprintf(stderr, "holdfast: publish: %s%.*s: %.*s\n", word, SLICE_ARG(artifact_place(&p->cli->arena, x)),
+                    SLICE_ARG(x->why));
     }
 }
 
 static void take_diagnostic(void *arg, const struct policy_diagnostic *d)
 {
     struct publishing *p = arg;
-    struct slice where = arena_printf(&p->cli->arena, "%s:%u:%u", d->file, d->line, d->column);
+    struct slice file = arena_copy(&p->cli->arena, slice_from(d->file));
 
-    artifact_report(&p->artifacts, d->severity == POLICY_ERROR ? ARTIFACT_ERROR : ARTIFACT_WARNING, where, "%.*s",
-                    SLICE_ARG(d->message));
+    artifact_report_at(&p->artifacts, d->severity == POLICY_ERROR ? ARTIFACT_ERROR : ARTIFACT_WARNING, file, d->line, d->column, "%.*s",
+                       SLICE_ARG(d->message));
 }
 
 static void take_warning(void *arg, const char *text)
@@ -131,7 +135,8 @@ static void print_json(struct publishing *p, const struct sync_published *done)
             continue;
         if (!first)
             buf_putc(&b, ',');
-        buf_put_json(&b, arena_printf(&p->cli->arena, "%.*s: %.*s", SLICE_ARG(x->what), SLICE_ARG(x->why)));
+        buf_put_json(&b, arena_printf(&p->cli->arena, "%.*s: %.*s", SLICE_ARG(artifact_place(&p->cli->arena, x)),
+                                      SLICE_ARG(x->why)));
         first = false;
     }
     buf_puts(&b, "]}\n");
@@ -153,15 +158,19 @@ static void print_result(struct publishing *p, const struct sync_published *done
                (long long)done->seq, (unsigned long long)done->entities, (unsigned long long)done->bytes, done->fingerprint);
 }
 
-static bool load(struct publishing *p, struct err *err)
+/* False: nothing is to be published, *code says how this ends. */
+static bool load(struct publishing *p, int *code, struct err *err)
 {
     struct slice key;
 
+    *code = CLI_FAILED;
     if (!file_read(&p->cli->arena, p->keys[0], KEY_FILE_MAX, &key, err))
         return err_wrap(err, "--key");
     p->from.salt = key;
     bool ok = artifact_load(&p->cli->arena, &p->from, &p->artifacts) && check_entities(p);
     print_problems(p);
+    if (!p->artifacts.unreadable)
+        *code = CLI_NO;
     if (!ok)
         return err_set(err, "%u error%s: nothing was published", p->artifacts.errors, p->artifacts.errors == 1 ? "" : "s");
     if (p->strict && p->artifacts.skips)
@@ -174,6 +183,7 @@ int cmd_publish(struct cli *c)
     struct publishing p = { .cli = c };
     struct sync_published done;
     struct err err;
+    int code;
 
     if (!read_options(&p, &err))
         return cli_fail(CLI_USAGE, "publish: %s", err.text);
@@ -182,15 +192,15 @@ int cmd_publish(struct cli *c)
     p.from.dir = c->args[0];
     if (!tls_global_init(&err))
         return cli_fail(CLI_FAILED, "publish: %s", err.text);
-    if (!load(&p, &err))
-        return cli_fail(CLI_NO, "publish: %s", err.text);
+    if (!load(&p, &code, &err))
+        return cli_fail(code, "publish: %s", err.text);
     struct sync_entity *entities = arena_array(&c->arena, struct sync_entity, p.artifacts.n);
     if (!entities)
         return cli_fail(CLI_FAILED, "publish: out of memory");
     for (size_t i = 0; i < p.artifacts.n; i++)
         entities[i] = (struct sync_entity){ p.artifacts.entities[i].kind, p.artifacts.entities[i].id, p.artifacts.entities[i].line };
     if (!sync_publish(&p.to, entities, p.artifacts.n, &done, &err))
-        return cli_fail(CLI_FAILED, "publish: %s", err.text);
+        return cli_fail(done.refused ? CLI_NO : CLI_FAILED, "publish: %s", err.text);
     print_result(&p, &done);
     return CLI_DONE;
 }

@@ -8,6 +8,24 @@ struct slice name_last_segment(struct slice path)
     return slice_skip(path, (size_t)(slash + 1));
 }
 
+enum name_scope name_scope(struct slice scope, struct slice subscription, struct slice *id)
+{
+    struct slice path = name_trim_slashes(scope), last = name_last_segment(path);
+    struct slice before = name_last_segment(name_trim_slashes(slice_first(path, path.n - last.n)));
+
+    *id = last;
+    if (slice_eq_icase(before, SLICE("products")))
+        return NAME_SCOPE_PRODUCT;
+    if (slice_eq_icase(before, SLICE("apis"))) {
+        *id = name_api_root(last);
+        return NAME_SCOPE_API;
+    }
+    if (slice_eq_icase(last, SLICE("apis")) || slice_eq_icase(before, SLICE("service")) || slice_eq(scope, SLICE("/")) ||
+        (!scope.n && slice_eq(subscription, SLICE("master"))))
+        return NAME_SCOPE_ALL;
+    return NAME_SCOPE_NONE;
+}
+
 struct slice name_api_root(struct slice api_id)
 {
     ptrdiff_t at = slice_find(api_id, SLICE(";rev="));

@@ -9,6 +9,11 @@
 
 /* "/subscriptions/…/apis/echo" -> "echo" */
 struct slice name_last_segment(struct slice path);
+/* What a subscription's scope names: "/products/x", "/apis/x", "/apis", or a full resource id with that tail; the id of a service
+ * alone is all of its APIs, and so is no scope of the built-in subscription "master", which no extract tells of. Words in any
+ * case; *id is x. */
+enum name_scope { NAME_SCOPE_NONE, NAME_SCOPE_ALL, NAME_SCOPE_PRODUCT, NAME_SCOPE_API };
+enum name_scope name_scope(struct slice scope, struct slice subscription, struct slice *id);
 /* "testapi;rev=2" -> "testapi": all revisions of an API share this. */
 struct slice name_api_root(struct slice api_id);
 /* Without slashes at both ends. */

@@ -14,7 +14,7 @@ static _Atomic uint64_t serials;
 
 static const char *const part_names[PART_KINDS] = {
     "repository", "named-value", "backend", "fragment", "version-set", "api", "operation", "product", "gateway", "subscription",
-    "user", "policy", "responses",
+    "user", "policy", "responses", "certificate",
 };
 
 struct slice part_text(const struct part *p, const char *name)

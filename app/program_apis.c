@@ -188,7 +188,7 @@ static bool make_api(struct builder *b, const struct part *p)
         .path = name_trim_slashes(part_text(p, "path")),
         .revision = text_or(part_text(p, "apiRevision"), SLICE("1")),
         .version = part_text(p, "apiVersion"),
-        .is_current = api->root_id.n == p->id.n,
+        .is_current = json_bool(json_get(p->properties, "isCurrent"), api->root_id.n == p->id.n),
         .service_url = part_text(p, "serviceUrl"),
         .key_header = text_or(json_str(json_get(names, "header")), SLICE("Ocp-Apim-Subscription-Key")),
         .key_query = text_or(json_str(json_get(names, "query")), SLICE("subscription-key")),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/names.h"
+#include "platform/base/nearest.h"
 
 static bool no_memory(struct builder *b)
 {
@@ -79,26 +80,27 @@ static const struct product *find_product(const struct builder *b, struct slice 
     return NULL;
 }
 
-/* "/products/x", "/apis/x", "/apis", or a full resource id with that tail; the id of the whole service, or none, is what the
- * built-in subscription "master" has. A scope that is not served gives no access. */
+/* A scope that is not served gives no access. */
 static void read_scope(struct builder *b, struct subscription *s, struct slice scope)
 {
-    struct slice last, kind;
+    struct slice id;
 
-    scope = name_trim_slashes(scope);
-    last = name_last_segment(scope);
-    kind = name_last_segment(name_trim_slashes(slice_first(scope, scope.n - last.n)));
     s->scope = KEY_SCOPE_NOTHING;
-    if (slice_eq_icase(kind, SLICE("products"))) {
-        s->product = find_product(b, last);
+    switch (name_scope(scope, s->fact.id, &id)) {
+    case NAME_SCOPE_ALL:
+        s->scope = KEY_SCOPE_ALL;
+        break;
+    case NAME_SCOPE_PRODUCT:
+        s->product = find_product(b, id);
         if (s->product)
             s->scope = KEY_SCOPE_PRODUCT;
-    } else if (slice_eq_icase(kind, SLICE("apis"))) {
-        s->api = name_api_root(last);
+        break;
+    case NAME_SCOPE_API:
+        s->api = id;
         s->scope = KEY_SCOPE_API;
-    } else if (slice_eq_icase(last, SLICE("apis")) || slice_eq_icase(kind, SLICE("service")) ||
-               (!scope.n && slice_eq(s->fact.id, SLICE("master")))) {
-        s->scope = KEY_SCOPE_ALL;
+        break;
+    case NAME_SCOPE_NONE:
+        break;
     }
 }
 
@@ -203,9 +205,26 @@ static const struct fact_backend *backend_url(void *data, struct slice url, stru
 
 static bool certificate(void *data, struct slice id)
 {
-    (void)data;
-    (void)id;
+    const struct fact_deployment *d = &((const struct builder *)data)->program->deployment;
+
+    for (unsigned i = 0; i < d->n_certificates; i++)
+        if (slice_eq(d->certificates[i].id, id))
+            return true;
     return false;
+}
+
+static struct slice name_at(const void *map, size_t i)
+{
+    return map_at(map, (uint32_t)i)->key;
+}
+
+static struct slice nearest(void *data, enum policy_name kind, struct slice name)
+{
+    const struct program *p = ((const struct builder *)data)->program;
+    const struct map *known = kind == POLICY_FRAGMENT ? &p->fragments : kind == POLICY_BACKEND ? &p->backends : &p->named_values;
+    ptrdiff_t i = nearest_find(name, known, known->count, name_at);
+
+    return i < 0 ? SLICE_NONE : name_at(known, (size_t)i);
 }
 
 static enum policy_scope scope_of(struct slice id)
@@ -334,7 +353,7 @@ static bool compile_documents(struct builder *b)
 
 bool program_make_policies(struct builder *b)
 {
-    struct policy_names names = { b, named_value, fragment, backend, backend_url, certificate };
+    struct policy_names names = { b, named_value, fragment, backend, backend_url, certificate, nearest };
 
     b->compiler = policy_compiler_new(b->arena, &names, false);
     if (!b->compiler)

@@ -150,10 +150,39 @@ static bool make_user(struct builder *b, const struct part *p)
     return put(b, &b->program->users, p->id, u);
 }
 
+/* The certificate itself comes first, its chain behind it; `data` is the private key. */
+static bool make_certificate(struct builder *b, const struct part *p, struct fact_certificate *to)
+{
+    struct json_iter it = json_iter(json_get(p->properties, "certificates"));
+
+    *to = (struct fact_certificate){ .id = p->id, .key = part_text(p, "data") };
+    if (json_next(&it))
+        to->der = crypto_base64_decode(b->arena, json_str(it.value));
+    return to->der.n || err_set(b->err, "certificate %.*s: it has no certificate", SLICE_ARG(p->id));
+}
+
+static bool make_certificates(struct builder *b)
+{
+    struct fact_deployment *d = &b->program->deployment;
+    struct fact_certificate *list;
+    size_t n = 0;
+
+    for (const struct part *p = b->parts[PART_CERTIFICATE]; p; p = p->next)
+        n++;
+    list = arena_array(b->arena, struct fact_certificate, n + 1);
+    if (!list)
+        return err_set(b->err, "out of memory");
+    d->certificates = list;
+    for (const struct part *p = b->parts[PART_CERTIFICATE]; p; p = p->next)
+        if (!make_certificate(b, p, &list[d->n_certificates++]))
+            return false;
+    return true;
+}
+
 bool program_make_values(struct builder *b)
 {
     read_repository(b);
-    if (!make_named_values(b))
+    if (!make_named_values(b) || !make_certificates(b))
         return false;
     for (const struct part *p = b->parts[PART_BACKEND]; p; p = p->next)
         if (!make_backend(b, p))

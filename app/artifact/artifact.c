@@ -2,6 +2,7 @@
 #include "app/artifact/artifact_int.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "platform/base/buf.h"
@@ -13,10 +14,10 @@ const struct resource_def resource_defs[RESOURCE_KINDS] = {
 #undef RESOURCE
 };
 
-void artifact_report(struct artifacts *out, enum artifact_severity severity, struct slice what, const char *fmt, ...)
+static void report(struct artifacts *out, const struct artifact_problem *what, const char *fmt, va_list args)
 {
     struct artifact_problem *problem = arena_new(out->arena, struct artifact_problem);
-    va_list args;
+    enum artifact_severity severity = what->severity;
 
     if (severity == ARTIFACT_ERROR)
         out->errors++;
@@ -24,28 +25,108 @@ void artifact_report(struct artifacts *out, enum artifact_severity severity, str
         out->skips++;
     if (!problem)
         return;
-    va_start(args, fmt);
+    *problem = *what;
     problem->why = arena_vprintf(out->arena, fmt, args);
-    va_end(args);
-    problem->severity = severity;
-    problem->what = what;
     *out->problems_end = problem;
     out->problems_end = &problem->next;
 }
 
+void artifact_report(struct artifacts *out, enum artifact_severity severity, struct slice what, const char *fmt, ...)
+{
+    struct artifact_problem problem = { .severity = severity, .what = what };
+    va_list args;
+
+    va_start(args, fmt);
+    report(out, &problem, fmt, args);
+    va_end(args);
+}
+
+void artifact_report_at(struct artifacts *out, enum artifact_severity severity, struct slice what, unsigned line, unsigned column,
+                        const char *fmt, ...)
+{
+    struct artifact_problem problem = { .severity = severity, .what = what, .line = line, .column = column };
+    va_list args;
+
+    va_start(args, fmt);
+    report(out, &problem, fmt, args);
+    va_end(args);
+}
+
+void artifact_report_parse(struct artifacts *out, struct slice file, const struct err *err)
+{
+    unsigned line = 0, column = 0;
+    int n = 0;
+
+    if (sscanf(err->text, "line %u column %u: %n", &line, &column, &n) < 2 || !n)
+        artifact_report(out, ARTIFACT_ERROR, file, "%s", err->text);
+    else
+        artifact_report_at(out, ARTIFACT_ERROR, file, line, column, "%s", err->text + n);
+}
+
+struct slice artifact_place(struct arena *a, const struct artifact_problem *p)
+{
+    if (!p->line)
+        return p->what;
+    if (!p->column)
+        return arena_printf(a, "%.*s:%u", SLICE_ARG(p->what), p->line);
+    return arena_printf(a, "%.*s:%u:%u", SLICE_ARG(p->what), p->line, p->column);
+}
+
+unsigned source_line(const struct source *s, const char *at)
+{
+    unsigned line = 1;
+
+    if (!s->origin || !at || at < s->origin || at > s->origin + s->text.n)
+        return 0;
+    for (const char *p = s->origin; p < at; p++)
+        line += s->text.p[p - s->origin] == '\n';
+    return line;
+}
+
+static const char *find_key(const struct json *object, const char *name)
+{
+    struct json_iter it = json_iter(object);
+
+    while (json_next(&it))
+        if (slice_eq(it.key, slice_from(name)))
+            return it.key.p;
+    return NULL;
+}
+
+void artifact_report_property(struct artifacts *out, enum artifact_severity severity, const struct resource *r, const char *name,
+                              const char *fmt, ...)
+{
+    struct artifact_problem problem = { .severity = severity, .what = r->file, .line = r->source ? r->source->line : 0 };
+    bool elsewhere = r->made; /* the file does not tell what this is about */
+    struct err text;
+    va_list args;
+
+    for (const struct source *s = r->source; s; s = s->before) {
+        const char *key = find_key(s->properties, name);
+        if (!key)
+            continue;
+        problem.what = s->file;
+        problem.line = source_line(s, key);
+        elsewhere |= s->before != NULL;
+        break;
+    }
+    va_start(args, fmt);
+    vsnprintf(text.text, sizeof text.text, fmt, args);
+    va_end(args);
+    artifact_report_at(out, severity, problem.what, problem.line, 0, "%.*s%s%s",
+                       SLICE_ARG(elsewhere ? resource_name(out->arena, r) : SLICE("")), elsewhere ? ": " : "", text.text);
+}
+
 struct resource *tree_find(const struct tree *t, enum resource_kind kind, struct slice id)
 {
-    for (struct resource *r = t->first; r; r = r->next)
-        if (r->kind == kind && slice_eq(r->id, id))
-            return r;
-    return NULL;
+    return map_get(&t->ids[kind], id);
 }
 
 struct resource *tree_add(struct tree *t, enum resource_kind kind, struct slice id, struct slice dir)
 {
     struct resource *r = arena_new(t->arena, struct resource);
 
-    if (!r)
+    if (!r || !map_put(&t->ids[kind], id, r))
         return NULL;
     r->kind = kind;
     r->id = id;
@@ -61,8 +142,10 @@ struct slice tree_nearest(const struct tree *t, enum resource_kind kind, struct 
     struct slice best = SLICE_NONE;
     unsigned limit = nearest_limit(id) + 1;
 
+    if (!id.n)
+        return best;
     for (const struct resource *r = t->first; r; r = r->next) {
-        unsigned d = r->kind == kind ? nearest_distance(id, r->id) : NEAREST_FAR;
+        unsigned d = r->kind == kind && !r->made ? nearest_distance(id, r->id) : NEAREST_FAR;
         if (d < limit) {
             limit = d;
             best = r->id;
@@ -106,7 +189,9 @@ bool artifact_load(struct arena *a, const struct artifact_options *options, stru
     out->problems_end = &out->problems;
     tree.end = &tree.first;
     tree.policies_end = &tree.policies;
-    if (artifact_read(&tree) && artifact_override(&tree))
+    for (int kind = 0; kind < RESOURCE_KINDS; kind++)
+        map_init_icase(&tree.ids[kind], a); /* as in Azure: ids differ by more than case */
+    if (artifact_read(&tree) && artifact_override(&tree) && artifact_check(&tree))
         artifact_emit(&tree);
     if (a->overflow)
         artifact_report(out, ARTIFACT_ERROR, slice_from(options->dir), "too large: more than %zu bytes in memory", a->limit);

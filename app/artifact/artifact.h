@@ -21,6 +21,7 @@ enum artifact_severity { ARTIFACT_ERROR, ARTIFACT_WARNING, ARTIFACT_SKIP };
 struct artifact_problem {
     enum artifact_severity severity;
     struct slice what, why;
+    unsigned line, column; /* in the file, from 1; 0: not known */
     struct artifact_problem *next;
 };
 
@@ -39,6 +40,7 @@ struct artifacts {
     size_t n, room;
     struct artifact_problem *problems, **problems_end;
     unsigned errors, skips;
+    bool unreadable; /* an error is one of the file system, not of what is written there */
 };
 
 /* Read and convert. Problems, errors too, are in out->problems; false when there is an error or memory ran out. */
@@ -47,5 +49,10 @@ bool artifact_load(struct arena *a, const struct artifact_options *options, stru
 /* Report a problem from outside (policies that do not compile). */
 void artifact_report(struct artifacts *out, enum artifact_severity severity, struct slice what, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* The same at a place of the file `what`. */
+void artifact_report_at(struct artifacts *out, enum artifact_severity severity, struct slice what, unsigned line, unsigned column,
+                        const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* "file", "file:3" or "file:3:7", as far as the place is known. */
+struct slice artifact_place(struct arena *a, const struct artifact_problem *problem);
 
 #endif

@@ -1,38 +1,20 @@
-/* Resources to entities: what is served, what is missing, what must not leave the publisher in the clear. */
+/* Resources to entities: what is served, and what it refers to. */
 #include "app/artifact/artifact_int.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/names.h"
 #include "app/url.h"
-#include "platform/base/buf.h"
-#include "platform/crypto.h"
+#include "platform/base/nearest.h"
 
-/* Keys longer than this are refused (reference/gateway.md 2.3). */
-#define SUBSCRIPTION_KEY_MAX 256u
-
-struct emitter {
-    struct tree *tree;
-    struct artifacts *out;
-    struct arena *arena;
-    uint8_t salt[CRYPTO_SHA256_BYTES];
-};
-
-static struct slice text_of(const struct resource *r, const char *name)
+struct slice resource_text(const struct resource *r, const char *property)
 {
-    return json_str(json_get(r->properties, name));
+    return json_str(json_get(r->properties, property));
 }
 
-static struct slice name_of(struct emitter *e, const struct resource *r)
+struct slice resource_name(struct arena *a, const struct resource *r)
 {
-    return arena_printf(e->arena, "%s %.*s", resource_defs[r->kind].kind, SLICE_ARG(r->id));
-}
-
-static void skip(struct emitter *e, struct resource *r, const char *why)
-{
-    r->skipped = true;
-    artifact_report(e->out, ARTIFACT_SKIP, name_of(e, r), "%s", why);
+    return arena_printf(a, "%s %.*s", resource_defs[r->kind].kind, SLICE_ARG(r->id));
 }
 
 static bool is_named(struct slice name, const char *const *list)
@@ -43,8 +25,39 @@ static bool is_named(struct slice name, const char *const *list)
     return false;
 }
 
-/* The members of r's properties but those in `dropped`, as the beginning of an object: "{...", no closing brace. */
-static bool open_properties(struct emitter *e, const struct resource *r, const char *const *dropped, struct buf *b)
+/* ---- writing entities ---- */
+
+static bool holds_token(const struct json *value)
+{
+    struct json_iter it = json_iter(value);
+
+    if (artifact_has_token(json_str(value)))
+        return true;
+    while (json_next(&it))
+        if (holds_token(it.value))
+            return true;
+    return false;
+}
+
+/* A backend that nothing calls may keep its placeholders. */
+static void refuse_tokens(struct emitter *e, const struct resource *r, struct slice key, const struct json *value)
+{
+    const char *name = arena_cstr(e->arena, key);
+
+    if (name && (r->kind != RESOURCE_BACKEND || r->used) && holds_token(value))
+        artifact_report_property(e->out, ARTIFACT_ERROR, r, name, "%s: still holds a {#token#}", name);
+}
+
+void entity_member(struct buf *b, bool *first, const char *name)
+{
+    if (!*first)
+        buf_putc(b, ',');
+    *first = false;
+    buf_put_json(b, slice_from(name));
+    buf_putc(b, ':');
+}
+
+bool entity_open(struct emitter *e, const struct resource *r, const char *const *dropped, struct buf *b)
 {
     struct json_iter it = json_iter(r->properties);
     bool first = true;
@@ -60,23 +73,15 @@ static bool open_properties(struct emitter *e, const struct resource *r, const c
         buf_put_json(b, it.key);
         buf_putc(b, ':');
         json_write(b, it.value);
+        refuse_tokens(e, r, it.key, it.value);
     }
     return first;
 }
 
-static void close_entity(struct emitter *e, const struct resource *r, struct buf *b)
+void entity_close(struct emitter *e, const struct resource *r, struct buf *b)
 {
     buf_putc(b, '}');
     artifact_add_entity(e->tree, resource_defs[r->kind].kind, r->id, buf_slice(b));
-}
-
-static void put_member(struct buf *b, bool *first, const char *name)
-{
-    if (!*first)
-        buf_putc(b, ',');
-    *first = false;
-    buf_put_json(b, slice_from(name));
-    buf_putc(b, ':');
 }
 
 static void emit_plain(struct emitter *e, const struct resource *r)
@@ -84,38 +89,86 @@ static void emit_plain(struct emitter *e, const struct resource *r)
     static const char *const dropped[] = { "description", NULL };
     struct buf b;
 
-    open_properties(e, r, dropped, &b);
-    close_entity(e, r, &b);
+    entity_open(e, r, dropped, &b);
+    entity_close(e, r, &b);
 }
 
-/* ---- which APIs ---- */
+/* ---- links ---- */
+
+/* ": did you mean x" or nothing. */
+static struct slice suggestion(struct emitter *e, enum resource_kind kind, struct slice id)
+{
+    struct slice near = tree_nearest(e->tree, kind, id);
+
+    return near.n ? arena_printf(e->arena, ": did you mean %.*s", SLICE_ARG(near)) : SLICE("");
+}
+
+/* Each link names an API as its folder is called. */
+static void resolve_links(struct emitter *e, struct resource *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_links; i++) {
+        const struct resource *api = tree_find(e->tree, RESOURCE_API, r->links[i]);
+        if (api)
+            r->links[n++] = api->id;
+        else
+            artifact_report(e->out, ARTIFACT_ERROR, r->dir, "links to api \"%.*s\", which does not exist%.*s", SLICE_ARG(r->links[i]),
+                            SLICE_ARG(suggestion(e, RESOURCE_API, r->links[i])));
+    }
+    r->n_links = n;
+}
 
 static bool links_to(const struct resource *r, struct slice api)
 {
     for (size_t i = 0; i < r->n_links; i++)
-        if (slice_eq(name_api_root(r->links[i]), name_api_root(api)))
+        if (slice_eq_icase(name_api_root(r->links[i]), name_api_root(api)))
             return true;
     return false;
 }
 
-static void skip_what_is_not_served(struct emitter *e)
+/* ---- which APIs ---- */
+
+static void skip(struct emitter *e, struct resource *r, struct slice why)
+{
+    r->skipped = true;
+    artifact_report(e->out, ARTIFACT_SKIP, resource_name(e->arena, r), "%.*s", SLICE_ARG(why));
+}
+
+static void skip_api(struct emitter *e, struct resource *r, const struct resource *gateway)
 {
     static const char *const served[] = { "", "http", NULL };
-    const struct artifact_options *options = e->tree->options;
-    const struct resource *gateway = options->gateway ? tree_find(e->tree, RESOURCE_GATEWAY, slice_from(options->gateway)) : NULL;
+    struct slice type = resource_text(r, "type").n ? resource_text(r, "type") : resource_text(r, "apiType");
 
-    for (struct resource *r = e->tree->first; r; r = r->next) {
-        struct slice type = text_of(r, "type").n ? text_of(r, "type") : text_of(r, "apiType");
-        if (r->kind != RESOURCE_API)
-            continue;
-        if (gateway && !links_to(gateway, r->id))
-            r->skipped = true; /* asked for: not worth a word */
-        else if (!is_named(type, served))
-            skip(e, r, arena_printf(e->arena, "APIs of type %.*s are not served yet", SLICE_ARG(type)).p);
-        else if (r->unread_specification.n)
-            skip(e, r, arena_printf(e->arena, "%.*s is not read yet: give an OpenAPI specification or operations",
-                                    SLICE_ARG(r->unread_specification)).p);
-    }
+    if (gateway && !links_to(gateway, r->id))
+        r->skipped = true; /* asked for: not worth a word */
+    else if (!is_named(type, served))
+        skip(e, r, arena_printf(e->arena, "APIs of type %.*s are not served yet", SLICE_ARG(type)));
+    else if (r->unread_specification.n)
+        skip(e, r, arena_printf(e->arena, "%.*s is not read yet: give an OpenAPI specification or operations",
+                                SLICE_ARG(r->unread_specification)));
+}
+
+static bool has_served_link(struct emitter *e, const struct resource *product)
+{
+    for (size_t i = 0; i < product->n_links; i++)
+        if (!tree_find(e->tree, RESOURCE_API, product->links[i])->skipped)
+            return true;
+    return false;
+}
+
+/* With --gateway the others leave, and what only they serve. */
+static void skip_what_is_not_served(struct emitter *e)
+{
+    const char *id = e->tree->options->gateway;
+    const struct resource *gateway = id ? tree_find(e->tree, RESOURCE_GATEWAY, slice_from(id)) : NULL;
+
+    for (struct resource *r = e->tree->first; r; r = r->next)
+        if (r->kind == RESOURCE_API)
+            skip_api(e, r, gateway);
+    for (struct resource *r = e->tree->first; gateway && r; r = r->next)
+        if ((r->kind == RESOURCE_GATEWAY && r != gateway) || (r->kind == RESOURCE_PRODUCT && !has_served_link(e, r)))
+            r->skipped = true;
 }
 
 static bool check_gateway(struct emitter *e)
@@ -124,44 +177,46 @@ static bool check_gateway(struct emitter *e)
 
     if (!id || tree_find(e->tree, RESOURCE_GATEWAY, slice_from(id)))
         return true;
-    struct slice near = tree_nearest(e->tree, RESOURCE_GATEWAY, slice_from(id));
-    artifact_report(e->out, ARTIFACT_ERROR, slice_from("--gateway"), "%s: no such gateway in the artifacts%s%.*s", id,
-                    near.n ? ": did you mean " : "", SLICE_ARG(near));
+    artifact_report(e->out, ARTIFACT_ERROR, slice_from("--gateway"), "%s: no such gateway in the artifacts%.*s", id,
+                    SLICE_ARG(suggestion(e, RESOURCE_GATEWAY, slice_from(id))));
     return false;
 }
 
-/* ---- APIs and operations ---- */
+/* ---- operations by operationInformation.json ---- */
+
+static struct slice upper(struct arena *a, struct slice text)
+{
+    char *to = arena_cstr(a, text);
+
+    for (size_t i = 0; to && i < text.n; i++)
+        to[i] = ascii_upper(to[i]);
+    return to ? slice_of(to, text.n) : SLICE_NONE;
+}
 
 static void emit_operation_file(struct emitter *e, const struct resource *api, const struct operation_file *op)
 {
+    static const char *const dropped[] = { "description", "apiId", "method", "responses", NULL };
     struct slice method = json_str(json_get(op->properties, "method")), template = json_str(json_get(op->properties, "urlTemplate"));
+    struct slice id = arena_printf(e->arena, "%.*s/%.*s", SLICE_ARG(api->id), SLICE_ARG(op->id));
+    const struct resource as = { .kind = RESOURCE_API, .file = op->file, .properties = op->properties };
+    struct openapi o = { .tree = e->tree, .api = api };
     struct buf b;
-    struct json_iter it = json_iter(op->properties);
 
     if (!method.n || !template.p) {
         artifact_report(e->out, ARTIFACT_ERROR, op->file, "an operation needs \"method\" and \"urlTemplate\"");
         return;
     }
-    buf_init(&b, e->arena);
-    buf_puts(&b, "{\"apiId\":");
+    bool first = entity_open(e, &as, dropped, &b);
+    entity_member(&b, &first, "apiId");
     buf_put_json(&b, api->id);
-    while (json_next(&it)) {
-        if (slice_eq(it.key, SLICE("description")) || slice_eq(it.key, SLICE("apiId")))
-            continue;
-        buf_putc(&b, ',');
-        buf_put_json(&b, it.key);
-        buf_putc(&b, ':');
-        json_write(&b, it.value);
-    }
+    entity_member(&b, &first, "method");
+    buf_put_json(&b, upper(e->arena, method));
     buf_putc(&b, '}');
-    artifact_add_entity(e->tree, "operation", arena_printf(e->arena, "%.*s/%.*s", SLICE_ARG(api->id), SLICE_ARG(op->id)),
-                        buf_slice(&b));
+    artifact_add_entity(e->tree, "operation", id, buf_slice(&b));
+    openapi_emit_responses(&o, id, op->properties);
 }
 
-static bool mentions(struct slice text, struct slice word)
-{
-    return word.n && slice_find(text, word) >= 0;
-}
+/* ---- APIs ---- */
 
 /* Some policy of this API chooses the backend itself. */
 static bool policy_sets_backend(const struct tree *t, const struct resource *api)
@@ -170,7 +225,7 @@ static bool policy_sets_backend(const struct tree *t, const struct resource *api
         struct slice rest = slice_skip(p->scope, 4);
         bool own = slice_starts(p->scope, SLICE("api/")) && slice_starts(rest, api->id) &&
                    (rest.n == api->id.n || rest.p[api->id.n] == '/');
-        if ((own || !slice_starts(p->scope, SLICE("api/"))) && mentions(p->xml, SLICE("set-backend-service")))
+        if ((own || !slice_starts(p->scope, SLICE("api/"))) && slice_find(p->xml, SLICE("set-backend-service")) >= 0)
             return true;
     }
     return false;
@@ -178,24 +233,117 @@ static bool policy_sets_backend(const struct tree *t, const struct resource *api
 
 static void check_service_url(struct emitter *e, const struct resource *api)
 {
-    struct slice url = text_of(api, "serviceUrl");
+    struct slice url = resource_text(api, "serviceUrl");
     struct url parsed;
 
     if (!url.n || url_parse(url, &parsed))
         return;
-    artifact_report(e->out, policy_sets_backend(e->tree, api) ? ARTIFACT_WARNING : ARTIFACT_ERROR, api->file,
-                    "serviceUrl: \"%.*s\" is no http or https URL: correct it, or set it in an overrides file", SLICE_ARG(url));
+    artifact_report_property(e->out, policy_sets_backend(e->tree, api) ? ARTIFACT_WARNING : ARTIFACT_ERROR, api, "serviceUrl",
+                       "serviceUrl: \"%.*s\" is no http or https URL: correct it, or set it in an overrides file", SLICE_ARG(url));
+}
+
+static void check_protocols(struct emitter *e, const struct resource *api)
+{
+    static const char *const known[] = { "http", "https", "ws", "wss", NULL };
+    struct json_iter it = json_iter(json_get(api->properties, "protocols"));
+
+    while (json_next(&it)) {
+        bool right = false;
+        for (size_t i = 0; known[i]; i++)
+            right |= slice_eq_icase(json_str(it.value), slice_from(known[i]));
+        if (!right)
+            artifact_report_property(e->out, ARTIFACT_ERROR, api, "protocols",
+                               "protocols: \"%.*s\": give http, https, ws or wss", SLICE_ARG(json_str(it.value)));
+    }
+}
+
+/* The revision that the name of the folder gives; 0: a plain name. */
+static uint64_t folder_revision(struct slice id)
+{
+    uint64_t n = 0;
+    struct slice root = name_api_root(id);
+
+    return root.n < id.n && slice_to_u64(slice_skip(id, root.n + 5), UINT32_MAX, &n) ? n : 0;
+}
+
+static struct slice check_revision(struct emitter *e, const struct resource *api)
+{
+    struct slice given = resource_text(api, "apiRevision");
+    uint64_t folder = folder_revision(api->id), n;
+
+    if (!given.n)
+        return arena_printf(e->arena, "%llu", (unsigned long long)(folder ? folder : 1));
+    if (!slice_to_u64(given, UINT32_MAX, &n) || (folder && n != folder))
+        artifact_report_property(e->out, ARTIFACT_ERROR, api, "apiRevision",
+                           "apiRevision: \"%.*s\": %s", SLICE_ARG(given), folder ? "the folder says otherwise" : "give a number");
+    return given;
+}
+
+/* Of the revisions of an API the one that says so is current; when none does, the one in the plain folder. */
+static void find_current(struct emitter *e)
+{
+    for (struct resource *r = e->tree->first; r; r = r->next) {
+        if (r->kind != RESOURCE_API || !json_bool(json_get(r->properties, "isCurrent"), false))
+            continue;
+        const struct resource *other = map_get(&e->current, name_api_root(r->id));
+        if (other)
+            artifact_report_property(e->out, ARTIFACT_ERROR, r, "isCurrent",
+                               "isCurrent: %.*s is the current revision too", SLICE_ARG(other->id));
+        else if (!map_put(&e->current, name_api_root(r->id), r))
+            return; /* the arena is full: said at the end */
+    }
+}
+
+static bool is_current(const struct emitter *e, const struct resource *api)
+{
+    struct slice root = name_api_root(api->id);
+    const struct resource *current = map_get(&e->current, root);
+
+    return current ? current == api : root.n == api->id.n;
+}
+
+/* The set that apiVersionSetId names, as its folder is called. */
+static struct slice check_version_set(struct emitter *e, const struct resource *api)
+{
+    struct slice id = name_last_segment(resource_text(api, "apiVersionSetId"));
+    const struct resource *set = tree_find(e->tree, RESOURCE_VERSION_SET, id);
+
+    if (set)
+        return set->id;
+    if (id.n && !json_get(api->properties, "apiVersionSet"))
+        artifact_report_property(e->out, ARTIFACT_ERROR, api, "apiVersionSetId",
+                           "apiVersionSetId: no such version set: %.*s%.*s", SLICE_ARG(id),
+                           SLICE_ARG(suggestion(e, RESOURCE_VERSION_SET, id)));
+    return id;
+}
+
+static void put_api(struct emitter *e, const struct resource *api)
+{
+    static const char *const dropped[] = { "description", "contact", "license", "termsOfServiceUrl", "authenticationSettings",
+                                           "apiRevisionDescription", "apiVersionDescription", "format", "value", "apiRevision",
+                                           "isCurrent", "apiVersionSetId", NULL };
+    struct slice revision = check_revision(e, api), set = check_version_set(e, api);
+    struct buf b;
+    bool first = entity_open(e, api, dropped, &b);
+
+    entity_member(&b, &first, "apiRevision");
+    buf_put_json(&b, revision);
+    entity_member(&b, &first, "isCurrent");
+    buf_puts(&b, is_current(e, api) ? "true" : "false");
+    if (set.n) {
+        entity_member(&b, &first, "apiVersionSetId");
+        buf_put_json(&b, arena_printf(e->arena, "/apiVersionSets/%.*s", SLICE_ARG(set)));
+    }
+    entity_close(e, api, &b);
 }
 
 static void emit_api(struct emitter *e, const struct resource *api)
 {
-    static const char *const dropped[] = { "description", "contact", "license", "termsOfServiceUrl", "authenticationSettings",
-                                           "apiRevisionDescription", "apiVersionDescription", "format", "value", NULL };
-    struct buf b;
-
+    if (!resource_text(api, "path").p)
+        artifact_report(e->out, ARTIFACT_ERROR, api->file, "\"path\" is missing: the API's part of the URL (\"\": all of it)");
     check_service_url(e, api);
-    open_properties(e, api, dropped, &b);
-    close_entity(e, api, &b);
+    check_protocols(e, api);
+    put_api(e, api);
     if (api->specification.n)
         artifact_emit_openapi(e->tree, api);
     for (const struct operation_file *op = api->operations; op; op = op->next)
@@ -211,239 +359,28 @@ static void emit_linked(struct emitter *e, const struct resource *r)
     static const char *const dropped[] = { "description", "terms", "apis", NULL };
     bool first_link = true;
     struct buf b;
-    bool first = open_properties(e, r, dropped, &b);
+    bool first = entity_open(e, r, dropped, &b);
 
     if (r->kind == RESOURCE_PRODUCT || r->has_links) {
-        put_member(&b, &first, "apis");
+        entity_member(&b, &first, "apis");
         buf_putc(&b, '[');
         for (size_t i = 0; i < r->n_links; i++) {
-            const struct resource *api = tree_find(e->tree, RESOURCE_API, r->links[i]);
-            if (!api)
-                artifact_report(e->out, ARTIFACT_ERROR, r->dir, "links to api \"%.*s\", which does not exist%s%.*s",
-                                SLICE_ARG(r->links[i]), tree_nearest(e->tree, RESOURCE_API, r->links[i]).n ? ": did you mean " : "",
-                                SLICE_ARG(tree_nearest(e->tree, RESOURCE_API, r->links[i])));
-            if (!api || api->skipped)
+            if (tree_find(e->tree, RESOURCE_API, r->links[i])->skipped)
                 continue;
-            if (!first_link)
-                buf_putc(&b, ',');
+            buf_puts(&b, first_link ? "" : ",");
             first_link = false;
             buf_put_json(&b, r->links[i]);
         }
         buf_putc(&b, ']');
     }
-    close_entity(e, r, &b);
+    entity_close(e, r, &b);
 }
 
-/* ---- secrets ---- */
-
-static bool token_is_left(struct slice value)
+static void emit_version_set(struct emitter *e, const struct resource *r)
 {
-    ptrdiff_t at = slice_find(value, SLICE("{#"));
-
-    return at >= 0 && slice_find(slice_skip(value, (size_t)at), SLICE("#}")) >= 0;
-}
-
-/* `{{name}}`, with or without spaces inside the braces, stands in text. */
-static bool uses_named_value(struct slice text, struct slice name)
-{
-    ptrdiff_t at;
-
-    while ((at = slice_find(text, SLICE("{{"))) >= 0) {
-        text = slice_skip(text, (size_t)at + 2);
-        ptrdiff_t end = slice_find(text, SLICE("}}"));
-        if (end < 0)
-            return false;
-        if (slice_eq(slice_trim(slice_first(text, (size_t)end)), name))
-            return true;
-    }
-    return false;
-}
-
-static bool policy_is_served(const struct tree *t, const struct policy_file *p)
-{
-    if (!slice_starts(p->scope, SLICE("api/")))
-        return true;
-    struct slice rest = slice_skip(p->scope, 4), id;
-    slice_cut(&rest, '/', &id);
-    const struct resource *api = tree_find(t, RESOURCE_API, id);
-    return api && !api->skipped;
-}
-
-static bool fragment_is_used(const struct tree *t, const struct resource *fragment)
-{
-    for (const struct policy_file *p = t->policies; p; p = p->next)
-        if (mentions(p->xml, fragment->id) && policy_is_served(t, p))
-            return true;
-    for (const struct resource *r = t->first; r; r = r->next)
-        if (r != fragment && r->kind == RESOURCE_FRAGMENT && mentions(r->fragment, fragment->id))
-            return true;
-    return false;
-}
-
-static bool backend_is_used(const struct tree *t, const struct resource *backend)
-{
-    for (const struct policy_file *p = t->policies; p; p = p->next)
-        if (mentions(p->xml, backend->id) && policy_is_served(t, p))
-            return true;
-    for (const struct resource *r = t->first; r; r = r->next)
-        if (r->kind == RESOURCE_FRAGMENT && mentions(r->fragment, backend->id))
-            return true;
-    return false;
-}
-
-static void put_place(struct buf *places, struct slice file)
-{
-    buf_puts(places, places->n ? ", " : "");
-    buf_put(places, file);
-}
-
-/* Every served file that uses the named value. */
-static struct slice places_of(struct emitter *e, struct slice name)
-{
-    struct buf places;
-
-    buf_init(&places, e->arena);
-    for (const struct policy_file *p = e->tree->policies; p; p = p->next)
-        if (policy_is_served(e->tree, p) && uses_named_value(p->xml, name))
-            put_place(&places, p->file);
-    for (const struct resource *r = e->tree->first; r; r = r->next) {
-        if (r->kind == RESOURCE_FRAGMENT && uses_named_value(r->fragment, name) && fragment_is_used(e->tree, r))
-            put_place(&places, r->fragment_file);
-        if (r->kind != RESOURCE_BACKEND || !backend_is_used(e->tree, r))
-            continue;
-        struct buf text;
-        buf_init(&text, e->arena);
-        json_write(&text, r->properties);
-        if (uses_named_value(buf_slice(&text), name))
-            put_place(&places, r->file);
-    }
-    return buf_slice(&places);
-}
-
-static void secret_without_value(struct emitter *e, const struct resource *r, struct slice name)
-{
-    struct slice places = places_of(e, name);
-
-    if (places.n)
-        artifact_report(e->out, ARTIFACT_ERROR, name_of(e, r), "the secret \"%.*s\" has no value and is used by %.*s: give it in an "
-                        "overrides file (namedValues: - name: %.*s, properties: value:)", SLICE_ARG(name), SLICE_ARG(places),
-                        SLICE_ARG(r->id));
-    else
-        artifact_report(e->out, ARTIFACT_WARNING, name_of(e, r), "the secret \"%.*s\" has no value; nothing that is served uses it",
-                        SLICE_ARG(name));
-}
-
-static bool may_publish_secret(struct emitter *e, struct slice what)
-{
-    if (e->tree->options->allow_plain_secrets)
-        return true;
-    artifact_report(e->out, ARTIFACT_ERROR, what, "a secret, and sealing is not built yet: --allow-plain-secrets publishes it readable");
-    return false;
-}
-
-static void emit_named_value(struct emitter *e, const struct resource *r)
-{
-    static const char *const dropped[] = { "tags", "keyVault", NULL };
-    struct slice name = text_of(r, "displayName"), value = text_of(r, "value");
-    struct buf b;
-
-    if (!name.n)
-        name = r->id;
-    if (!value.p) {
-        secret_without_value(e, r, name);
-        return;
-    }
-    if (token_is_left(value) && places_of(e, name).n)
-        artifact_report(e->out, ARTIFACT_ERROR, r->file, "value: \"%.*s\" still holds a {#token#}", SLICE_ARG(value));
-    if (json_bool(json_get(r->properties, "secret"), false) && !may_publish_secret(e, name_of(e, r)))
-        return;
-    open_properties(e, r, dropped, &b);
-    close_entity(e, r, &b);
-}
-
-/* Credentials in backends are secrets unless they are a named value's place. */
-static bool has_plain_credentials(const struct json *credentials)
-{
-    struct json_iter it = json_iter(credentials);
-
-    while (json_next(&it)) {
-        struct slice text = json_str(it.value);
-        bool named = slice_starts(text, SLICE("{{")) && slice_ends(text, SLICE("}}"));
-        if ((text.n && !named && !slice_eq(it.key, SLICE("scheme"))) || has_plain_credentials(it.value))
-            return true;
-    }
-    return false;
-}
-
-static void emit_backend(struct emitter *e, const struct resource *r)
-{
-    struct slice url = text_of(r, "url");
-    struct url parsed;
-    bool pool = slice_eq_icase(text_of(r, "type"), SLICE("Pool"));
-
-    if (!pool && !url_parse(url, &parsed))
-        artifact_report(e->out, backend_is_used(e->tree, r) ? ARTIFACT_ERROR : ARTIFACT_WARNING, r->file,
-                        "url: \"%.*s\" is no http or https URL: correct it, or set it in an overrides file", SLICE_ARG(url));
-    if (has_plain_credentials(json_get(r->properties, "credentials")) &&
-        !may_publish_secret(e, arena_printf(e->arena, "backend %.*s: credentials", SLICE_ARG(r->id))))
-        return;
+    if (!resource_text(r, "versioningScheme").n)
+        artifact_report(e->out, ARTIFACT_ERROR, r->file, "versioningScheme is missing: give Segment, Query or Header");
     emit_plain(e, r);
-}
-
-/* ---- subscriptions: keys leave only as HMACs ---- */
-
-static bool put_key_hash(struct emitter *e, const struct resource *r, const char *property, const char *hashed, struct buf *b,
-                         bool *first)
-{
-    struct slice key = text_of(r, property);
-    uint8_t mac[CRYPTO_SHA256_BYTES];
-    char hex[2 * CRYPTO_SHA256_BYTES];
-
-    if (!key.n)
-        return false;
-    if (key.n > SUBSCRIPTION_KEY_MAX)
-        artifact_report(e->out, ARTIFACT_ERROR, name_of(e, r), "%s: longer than %u characters", property, SUBSCRIPTION_KEY_MAX);
-    if (token_is_left(key))
-        artifact_report(e->out, ARTIFACT_ERROR, name_of(e, r), "%s: still holds a {#token#}", property);
-    crypto_hmac(CRYPTO_SHA256, slice_of(e->salt, sizeof e->salt), key, mac);
-    crypto_hex(mac, sizeof mac, hex);
-    put_member(b, first, hashed);
-    buf_put_json(b, slice_of(hex, sizeof hex));
-    return true;
-}
-
-static bool check_scope(struct emitter *e, const struct resource *r)
-{
-    struct slice scope = text_of(r, "scope"), id = name_last_segment(scope);
-    ptrdiff_t product = slice_find(scope, SLICE("/products/")), api = slice_find(scope, SLICE("/apis/"));
-
-    if (!scope.n && slice_eq(r->id, SLICE("master"))) /* the built-in one, of which no extract tells */
-        return true;
-    if (slice_ends(scope, SLICE("/apis")) || slice_ends(scope, SLICE("/apis/")) || (product < 0 && api < 0 && scope.n))
-        return true;
-    enum resource_kind kind = product >= 0 ? RESOURCE_PRODUCT : RESOURCE_API;
-    if (scope.n && tree_find(e->tree, kind, id))
-        return true;
-    struct slice near = tree_nearest(e->tree, kind, id);
-    artifact_report(e->out, ARTIFACT_ERROR, r->file, "scope: \"%.*s\": no such %s%s%.*s", SLICE_ARG(scope),
-                    scope.n ? resource_defs[kind].kind : "scope: give /products/ID, /apis/ID or /apis",
-                    near.n ? ": did you mean " : "", SLICE_ARG(near));
-    return false;
-}
-
-static void emit_subscription(struct emitter *e, const struct resource *r)
-{
-    static const char *const dropped[] = { "primaryKey", "secondaryKey", NULL };
-    struct buf b;
-
-    if (!check_scope(e, r))
-        return;
-    bool first = open_properties(e, r, dropped, &b);
-    bool primary = put_key_hash(e, r, "primaryKey", "primaryKeyHash", &b, &first);
-    bool secondary = put_key_hash(e, r, "secondaryKey", "secondaryKeyHash", &b, &first);
-    if (!primary && !secondary)
-        artifact_report(e->out, ARTIFACT_WARNING, name_of(e, r), "has no key: give primaryKey in an overrides file");
-    close_entity(e, r, &b);
 }
 
 /* ---- policies and fragments ---- */
@@ -459,11 +396,6 @@ static struct slice document_json(struct emitter *e, struct slice xml, struct sl
     buf_put_json(&b, xml);
     buf_putc(&b, '}');
     return buf_slice(&b);
-}
-
-static void emit_certificate(struct emitter *e, struct resource *r)
-{
-    skip(e, r, "certificates are not used yet");
 }
 
 static void emit_resource(struct emitter *e, struct resource *r)
@@ -487,6 +419,9 @@ static void emit_resource(struct emitter *e, struct resource *r)
     case RESOURCE_GATEWAY:
         emit_linked(e, r);
         break;
+    case RESOURCE_VERSION_SET:
+        emit_version_set(e, r);
+        break;
     case RESOURCE_SUBSCRIPTION:
         emit_subscription(e, r);
         break;
@@ -498,10 +433,55 @@ static void emit_resource(struct emitter *e, struct resource *r)
     }
 }
 
+static struct slice nearest_operation(const struct tree *t, struct slice api, struct slice operation)
+{
+    const struct artifacts *out = t->out;
+    unsigned limit = nearest_limit(operation) + 1;
+    struct slice near = SLICE_NONE;
+
+    for (size_t i = 0; i < out->n; i++) {
+        const struct artifact_entity *x = &out->entities[i];
+        if (!slice_eq(x->kind, SLICE("operation")) || !slice_starts(x->id, api) || x->id.p[api.n] != '/')
+            continue;
+        unsigned d = nearest_distance(operation, slice_skip(x->id, api.n + 1));
+        if (d < limit) {
+            limit = d;
+            near = slice_skip(x->id, api.n + 1);
+        }
+    }
+    return near;
+}
+
+/* "api/x/operation/y" of an operation that is not there; an API without any is warned of elsewhere. */
+static bool names_no_operation(struct emitter *e, const struct map *operations, const struct policy_file *p)
+{
+    struct slice rest = slice_skip(p->scope, 4), api;
+
+    if (!slice_starts(p->scope, SLICE("api/")))
+        return false;
+    slice_cut(&rest, '/', &api);
+    const struct resource *of = tree_find(e->tree, RESOURCE_API, api);
+    struct slice operation = slice_skip(rest, sizeof "operation/" - 1);
+    if (!rest.n || (!of->specification.n && !of->operations) ||
+        map_get(operations, arena_printf(e->arena, "%.*s/%.*s", SLICE_ARG(api), SLICE_ARG(operation))))
+        return false;
+    struct slice near = nearest_operation(e->tree, api, operation);
+    artifact_report(e->out, ARTIFACT_ERROR, p->file, "api %.*s has no operation \"%.*s\"%s%.*s", SLICE_ARG(api), SLICE_ARG(operation),
+                    near.n ? ": did you mean " : "", SLICE_ARG(near));
+    return true;
+}
+
 static void emit_policies(struct emitter *e)
 {
+    unsigned errors = e->out->errors;
+    struct map operations;
+
+    map_init(&operations, e->arena);
+    for (size_t i = 0; i < e->out->n; i++)
+        if (slice_eq(e->out->entities[i].kind, SLICE("operation")) && !map_put(&operations, e->out->entities[i].id, e))
+            return; /* the arena is full: said at the end */
     for (const struct policy_file *p = e->tree->policies; p; p = p->next)
-        if (policy_is_served(e->tree, p))
+        if (policy_is_served(e->tree, p) && (errors || !names_no_operation(e, &operations, p)))
             artifact_add_entity(e->tree, "policy", p->scope, document_json(e, p->xml, p->file));
 }
 
@@ -524,6 +504,7 @@ static int by_kind_and_id(const void *a, const void *b)
     return order ? order : slice_cmp(x->id, y->id);
 }
 
+/* Operations are the only entities that two files can give. */
 static void refuse_duplicates(struct emitter *e)
 {
     struct artifacts *out = e->out;
@@ -558,8 +539,15 @@ void artifact_emit(struct tree *t)
 
     if (!check_gateway(&e))
         return;
+    map_init(&e.named_values, t->arena);
+    map_init(&e.keys, t->arena);
+    map_init_icase(&e.current, t->arena);
+    find_current(&e);
     emit_repository(&e);
+    for (struct resource *r = t->first; r; r = r->next)
+        resolve_links(&e, r);
     skip_what_is_not_served(&e);
+    artifact_mark_used(t);
     for (struct resource *r = t->first; r; r = r->next)
         emit_resource(&e, r);
     emit_policies(&e);

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "platform/base/buf.h"
+#include "platform/base/nearest.h"
+#include "platform/base/utf8.h"
 #include "platform/file.h"
+#include "platform/xml.h"
 
 static struct slice relative(struct tree *t, const char *path)
 {
@@ -16,13 +19,19 @@ static struct slice relative(struct tree *t, const char *path)
     return whole;
 }
 
+static void unreadable(struct tree *t, const char *path, const struct err *err)
+{
+    t->out->unreadable = true;
+    artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "%s", err->text);
+}
+
 /* A file's text without a UTF-8 byte order mark; false (reported) when it cannot be read. */
 static bool read_text(struct tree *t, const char *path, struct slice *text)
 {
     struct err err;
 
     if (!file_read(t->arena, path, ARTIFACT_FILE_MAX, text, &err)) {
-        artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "%s", err.text);
+        unreadable(t, path, &err);
         return false;
     }
     if (slice_starts(*text, SLICE("\xef\xbb\xbf")))
@@ -30,27 +39,54 @@ static bool read_text(struct tree *t, const char *path, struct slice *text)
     return true;
 }
 
-static const struct json *read_json(struct tree *t, const char *path)
+/* Text that nothing else will check: a policy. UTF-16, as some editors on Windows write it, is told by its first bytes. */
+static bool read_utf8(struct tree *t, const char *path, struct slice *text)
 {
-    struct slice text;
+    if (!read_text(t, path, text))
+        return false;
+    if (utf8_is_valid(*text))
+        return true;
+    size_t at = 0;
+    while (at < text->n && utf8_valid_length(slice_skip(*text, at)))
+        at += utf8_valid_length(slice_skip(*text, at));
+    unsigned line, column;
+    xml_line_column(*text, at, &line, &column);
+    artifact_report_at(t->out, ARTIFACT_ERROR, relative(t, path), line, column, "not UTF-8: save the file as UTF-8");
+    return false;
+}
+
+static const struct json *read_json(struct tree *t, const char *path, struct source *source)
+{
     struct err err;
 
-    if (!read_text(t, path, &text))
+    if (!read_text(t, path, &source->text))
         return NULL;
-    const struct json *json = json_parse(t->arena, text, &err);
+    const struct json *json = json_parse_from(t->arena, source->text, &source->origin, &err);
     if (!json)
-        artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "%s", err.text);
+        artifact_report_parse(t->out, relative(t, path), &err);
     return json;
 }
 
-static const struct json *read_properties(struct tree *t, const char *path)
+/* An object whose member "properties", when there is one, is an object. */
+static const struct json *read_properties(struct tree *t, const char *path, const struct source **out)
 {
-    const struct json *json = read_json(t, path), *properties = json_get(json, "properties");
+    struct source *source = arena_new(t->arena, struct source);
 
-    if (json && properties && json_type(properties) != JSON_OBJECT) {
-        artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "\"properties\" must be an object");
+    if (!source)
+        return NULL;
+    source->file = relative(t, path);
+    source->line = 1;
+    *out = source;
+    const struct json *json = read_json(t, path, source), *properties = json_get(json, "properties");
+
+    if (!json)
+        return NULL;
+    if (json_type(json) != JSON_OBJECT || (properties && json_type(properties) != JSON_OBJECT)) {
+        artifact_report_at(t->out, ARTIFACT_ERROR, relative(t, path), 1, 1, "%s must be an object",
+                           properties ? "\"properties\"" : "the document");
         return NULL;
     }
+    source->properties = properties;
     return properties;
 }
 
@@ -68,7 +104,7 @@ static bool list(struct tree *t, const char *dir, struct slice **names, size_t *
 
     if (file_list(t->arena, dir, names, n, &err))
         return true;
-    artifact_report(t->out, ARTIFACT_ERROR, relative(t, dir), "%s", err.text);
+    unreadable(t, dir, &err);
     return false;
 }
 
@@ -77,7 +113,7 @@ static void read_policy(struct tree *t, const char *dir, struct slice scope)
     char *path = child(t, dir, "policy.xml");
     struct policy_file *p;
 
-    if (!path || !(p = arena_new(t->arena, struct policy_file)) || !read_text(t, path, &p->xml))
+    if (!path || !(p = arena_new(t->arena, struct policy_file)) || !read_utf8(t, path, &p->xml))
         return;
     p->scope = scope;
     p->file = relative(t, path);
@@ -87,46 +123,65 @@ static void read_policy(struct tree *t, const char *dir, struct slice scope)
 
 /* ---- links: products/<id>/apis/<api>/productApiInformation.json, or apis.json = [{"name": api}] ---- */
 
-static void add_link(struct tree *t, struct resource *r, struct slice api)
+void tree_add_link(struct tree *t, struct resource *r, struct slice api)
 {
     for (size_t i = 0; i < r->n_links; i++)
         if (slice_eq(r->links[i], api))
             return;
-    struct slice *grown = arena_array(t->arena, struct slice, r->n_links + 1);
-    if (!grown)
-        return;
-    if (r->n_links)
-        memcpy(grown, r->links, r->n_links * sizeof *grown);
-    grown[r->n_links++] = api;
-    r->links = grown;
+    if (r->n_links == r->room_links) {
+        size_t room = r->room_links ? 2 * r->room_links : 8;
+        struct slice *grown = arena_array(t->arena, struct slice, room);
+        if (!grown)
+            return;
+        if (r->n_links)
+            memcpy(grown, r->links, r->n_links * sizeof *grown);
+        r->links = grown;
+        r->room_links = room;
+    }
+    r->links[r->n_links++] = api;
 }
 
+/* [{"name": api}], also plain names. */
 static void read_link_list(struct tree *t, struct resource *r, const char *path)
 {
-    struct json_iter it = json_iter(read_json(t, path));
+    struct source source = { 0 };
+    const struct json *json = read_json(t, path, &source);
+    struct json_iter it = json_iter(json);
+    bool right = !json || json_type(json) == JSON_ARRAY;
 
-    while (json_next(&it)) {
-        struct slice name = json_str(json_get(it.value, "name"));
-        if (name.p)
-            add_link(t, r, name);
-        else
-            artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "each element needs a \"name\"");
+    while (right && json_next(&it)) {
+        struct slice name = json_str(it.value).p ? json_str(it.value) : json_str(json_get(it.value, "name"));
+        right = name.n > 0;
+        if (right)
+            tree_add_link(t, r, name);
     }
+    if (!right)
+        artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "give a list of APIs: [{ \"name\": \"id\" }]");
 }
 
-static void read_links(struct tree *t, struct resource *r, const char *dir)
+static void read_link_folder(struct tree *t, struct resource *r, const char *folder)
 {
-    char *folder = child(t, dir, "apis"), *older = child(t, dir, "apis.json");
     struct slice *names;
     size_t n;
 
-    r->has_links = folder || older;
-    if (folder && file_is_dir(folder) && list(t, folder, &names, &n)) {
-        for (size_t i = 0; i < n; i++)
-            add_link(t, r, names[i]);
-        return; /* the link files win over the older list */
+    if (!list(t, folder, &names, &n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char *path = file_join(t->arena, folder, names[i]);
+        if (path && file_is_dir(path) && names[i].p[0] != '.')
+            tree_add_link(t, r, names[i]);
     }
-    if (older)
+}
+
+/* The link files win over the older list. */
+static void read_links(struct tree *t, struct resource *r, const char *dir)
+{
+    char *folder = child(t, dir, "apis"), *older = child(t, dir, "apis.json");
+
+    r->has_links = folder || older;
+    if (folder && file_is_dir(folder))
+        read_link_folder(t, r, folder);
+    if (!r->n_links && older)
         read_link_list(t, r, older);
 }
 
@@ -154,13 +209,16 @@ static void read_operation(struct tree *t, struct resource *r, const char *dir, 
 {
     char *path = child(t, dir, "operationInformation.json");
     struct operation_file *op;
+    const struct source *source;
 
     read_policy(t, dir, arena_printf(t->arena, "api/%.*s/operation/%.*s", SLICE_ARG(r->id), SLICE_ARG(id)));
     if (!path || !(op = arena_new(t->arena, struct operation_file)))
         return;
     op->id = id;
     op->file = relative(t, path);
-    op->properties = read_properties(t, path);
+    op->properties = read_properties(t, path, &source);
+    if (!op->properties)
+        return;
     op->next = r->operations;
     r->operations = op;
 }
@@ -181,46 +239,34 @@ static void read_api(struct tree *t, struct resource *r, const char *dir)
 
 /* ---- backends in the guide's form: <backend id="x"><service url="…"/></backend> ---- */
 
-static struct slice xml_attribute(struct slice text, struct slice element, struct slice name)
+static struct slice attribute(const struct xml_node *n, const char *name)
 {
-    ptrdiff_t at = slice_find(text, element);
-    if (at < 0)
-        return SLICE_NONE;
-    struct slice tag = slice_skip(text, (size_t)at + element.n);
-    ptrdiff_t end = slice_find_byte(tag, '>');
-    tag = end < 0 ? tag : slice_first(tag, (size_t)end);
-    while ((at = slice_find(tag, name)) >= 0) {
-        bool word = at > 0 && ascii_is_space(tag.p[at - 1]);
-        tag = slice_skip(tag, (size_t)at + name.n);
-        struct slice rest = slice_trim(tag);
-        if (!word || !rest.n || rest.p[0] != '=')
-            continue;
-        rest = slice_trim(slice_skip(rest, 1));
-        if (!rest.n || (rest.p[0] != '"' && rest.p[0] != '\''))
-            return SLICE_NONE;
-        ptrdiff_t close = slice_find_byte(slice_skip(rest, 1), rest.p[0]);
-        return close < 0 ? SLICE_NONE : slice_sub(rest, 1, (size_t)close + 1);
-    }
-    return SLICE_NONE;
+    const struct xml_attr *found = n ? xml_attr(n, name) : NULL;
+
+    return found ? found->value : SLICE_NONE;
 }
 
 static void read_backend_xml(struct tree *t, struct resource *r, const char *path)
 {
-    struct slice text, id, url;
+    struct slice text;
     struct buf json;
+    struct xml_error wrong;
 
+    r->file = relative(t, path);
     if (!read_text(t, path, &text))
         return;
-    r->file = relative(t, path);
-    id = xml_attribute(text, SLICE("<backend"), SLICE("id"));
-    url = xml_attribute(text, SLICE("<service"), SLICE("url"));
-    if (!url.p) {
-        artifact_report(t->out, ARTIFACT_ERROR, r->file, "give <backend id=\"%.*s\"><service url=\"http://...\"/></backend>",
-                        SLICE_ARG(r->id));
+    const struct xml_document *document = xml_parse(t->arena, text, &(struct xml_options){ 0 }, &wrong);
+    if (!document) {
+        artifact_report_at(t->out, ARTIFACT_ERROR, r->file, wrong.line, wrong.column, "%s", wrong.message);
         return;
     }
-    if (id.p && !slice_eq(id, r->id))
-        artifact_report(t->out, ARTIFACT_ERROR, r->file, "id \"%.*s\" is not the name of its folder", SLICE_ARG(id));
+    bool right = slice_eq(document->root->name, SLICE("backend"));
+    struct slice id = attribute(document->root, "id"), url = attribute(xml_child(document->root, "service"), "url");
+    if (!right || !url.p)
+        artifact_report_at(t->out, ARTIFACT_ERROR, r->file, 1, 1, "give <backend id=\"%.*s\"><service url=\"http://...\"/></backend>",
+                           SLICE_ARG(r->id));
+    else if (id.p && !slice_eq(id, r->id))
+        artifact_report_at(t->out, ARTIFACT_ERROR, r->file, 1, 1, "id \"%.*s\" is not the name of its folder", SLICE_ARG(id));
     buf_init(&json, t->arena);
     buf_puts(&json, "{\"url\":");
     buf_put_json(&json, url);
@@ -238,7 +284,7 @@ static void read_information(struct tree *t, struct resource *r, const char *dir
     if (!path && def->older)
         path = child(t, dir, def->older);
     if (path) {
-        const struct json *properties = read_properties(t, path);
+        const struct json *properties = read_properties(t, path, &r->source);
         r->file = relative(t, path);
         if (properties)
             r->properties = properties;
@@ -255,12 +301,52 @@ static void read_fragment(struct tree *t, struct resource *r, const char *dir)
 {
     char *path = child(t, dir, "policy.xml");
 
+    r->fragment = json_str(json_get(r->properties, "value"));
+    r->fragment_file = r->file;
     if (!path) {
-        artifact_report(t->out, ARTIFACT_ERROR, r->dir, "policy.xml is missing");
+        if (!r->fragment.p)
+            artifact_report(t->out, ARTIFACT_ERROR, r->dir, "policy.xml is missing");
         return;
     }
     r->fragment_file = relative(t, path);
-    (void)read_text(t, path, &r->fragment);
+    (void)read_utf8(t, path, &r->fragment);
+}
+
+static const struct { enum resource_kind kind; const char *name; } entries[] = {
+#define ENTRY(kind, name) { RESOURCE_##kind, name },
+#include "app/artifact/entries.def"
+#undef ENTRY
+};
+
+/* A file whose name is wrong by a letter or in case is not read; that must not go unseen. */
+static void warn_of_unknown(struct tree *t, enum resource_kind kind, const char *dir, struct slice name)
+{
+    const char *near = NULL;
+    unsigned limit = nearest_limit(name) + 1;
+
+    for (size_t i = 0; i < COUNT_OF(entries); i++) {
+        unsigned d = entries[i].kind == kind ? nearest_distance(name, slice_from(entries[i].name)) : NEAREST_FAR;
+        if (entries[i].kind == kind && slice_eq(name, slice_from(entries[i].name)))
+            return;
+        if (d < limit) {
+            limit = d;
+            near = entries[i].name;
+        }
+    }
+    artifact_report(t->out, ARTIFACT_WARNING, relative(t, file_join(t->arena, dir, name)), "nothing that is read is called so%s%s",
+                    near ? ": did you mean " : "", near ? near : "");
+}
+
+static void look_for_unknown(struct tree *t, enum resource_kind kind, const char *dir)
+{
+    struct slice *names;
+    size_t n;
+
+    if (!list(t, dir, &names, &n))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (names[i].p[0] != '.' && !slice_ends(names[i], SLICE(".md")))
+            warn_of_unknown(t, kind, dir, names[i]);
 }
 
 static void read_resource(struct tree *t, enum resource_kind kind, const char *dir, struct slice id)
@@ -269,6 +355,8 @@ static void read_resource(struct tree *t, enum resource_kind kind, const char *d
 
     if (!r)
         return;
+    if (kind != RESOURCE_CERTIFICATE) /* whose PEM files lie there under any name */
+        look_for_unknown(t, kind, dir);
     read_information(t, r, dir);
     if (kind == RESOURCE_API)
         read_api(t, r, dir);
@@ -289,7 +377,13 @@ static void read_folder(struct tree *t, enum resource_kind kind, const char *dir
         return;
     for (size_t i = 0; i < n; i++) {
         char *path = file_join(t->arena, dir, names[i]);
-        if (path && file_is_dir(path))
+        const struct resource *other = tree_find(t, kind, names[i]);
+        if (!path || names[i].p[0] == '.' || !file_is_dir(path))
+            continue;
+        if (other)
+            artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "\"%.*s\" is there too, and ids must differ by more than case",
+                            SLICE_ARG(other->id));
+        else
             read_resource(t, kind, path, names[i]);
     }
 }
@@ -305,6 +399,19 @@ static bool is_descriptive(struct slice name)
     return false;
 }
 
+/* workspaces/<name>, each by its name. */
+static void skip_workspaces(struct tree *t, const char *dir)
+{
+    struct slice *names;
+    size_t n;
+
+    if (!list(t, dir, &names, &n))
+        return;
+    for (size_t i = 0; i < n; i++)
+        artifact_report(t->out, ARTIFACT_SKIP, arena_printf(t->arena, "workspaces/%.*s", SLICE_ARG(names[i])),
+                        "workspaces are not served");
+}
+
 static void read_entry(struct tree *t, struct slice name)
 {
     char *path = file_join(t->arena, t->options->dir, name);
@@ -316,7 +423,9 @@ static void read_entry(struct tree *t, struct slice name)
             read_folder(t, (enum resource_kind)kind, path);
             return;
         }
-    if (!is_descriptive(name))
+    if (slice_eq(name, SLICE("workspaces")))
+        skip_workspaces(t, path);
+    else if (!is_descriptive(name))
         artifact_report(t->out, ARTIFACT_SKIP, name, "this folder is not one that a gateway serves");
 }
 
@@ -326,6 +435,7 @@ bool artifact_read(struct tree *t)
     size_t n;
 
     if (!file_is_dir(t->options->dir)) {
+        t->out->unreadable = true;
         artifact_report(t->out, ARTIFACT_ERROR, slice_from(t->options->dir), "no such directory");
         return false;
     }

@@ -1,13 +1,26 @@
-/* Responses that a specification describes, with an example or a sample made of the schema: what mock-response answers. One entity
- * per operation that has any: {"responses":[{"statusCode":200,"representations":[{"contentType":…,"sample":…}]}]}. */
+/* Responses that a specification or an operation describes, with an example or a sample made of the schema: what mock-response
+ * answers. One entity per operation that has any: {"responses":[{"statusCode":200,"representations":[{"contentType":…,"sample":…}]}]}. */
 #include "app/artifact/artifact_int.h"
 
 #include "platform/base/buf.h"
 
-/* A sample stops here: schemas may refer to themselves. */
-#define SAMPLE_DEPTH_MAX 8
+/* A sample stops here: schemas may refer to themselves, and to each other so that their number doubles at every level. */
+#define SAMPLE_DEPTH_MAX 16
+#define SAMPLE_NODES_MAX 1000u
 
-static bool put_sample(const struct openapi *o, struct buf *b, const struct json *schema, int depth);
+#define STATUS_MIN 100u
+#define STATUS_MAX 599u
+
+/* One sample while it is written. */
+struct sampler {
+    const struct openapi *o;
+    struct buf *b;
+    const struct json *open[SAMPLE_DEPTH_MAX]; /* schemas that are being written: one inside itself is left out */
+    int depth;
+    unsigned nodes;
+};
+
+static bool put_sample(struct sampler *s, const struct json *schema);
 
 static struct slice type_of(const struct json *schema)
 {
@@ -36,35 +49,54 @@ static void put_string_sample(struct buf *b, const struct json *schema)
         buf_puts(b, "\"string\"");
 }
 
-static void put_object_sample(const struct openapi *o, struct buf *b, const struct json *schema, int depth)
+static void put_members(struct sampler *s, const struct json *schema, bool *first)
 {
     struct json_iter it = json_iter(json_get(schema, "properties"));
-    bool first = true;
 
-    buf_putc(b, '{');
     while (json_next(&it)) {
-        size_t before = b->n;
-        if (!first)
-            buf_putc(b, ',');
-        buf_put_json(b, it.key);
-        buf_putc(b, ':');
-        if (put_sample(o, b, it.value, depth + 1))
-            first = false;
+        size_t before = s->b->n;
+        if (!*first)
+            buf_putc(s->b, ',');
+        buf_put_json(s->b, it.key);
+        buf_putc(s->b, ':');
+        if (put_sample(s, it.value))
+            *first = false;
         else
-            b->n = before;
+            s->b->n = before;
     }
-    buf_putc(b, '}');
 }
 
-/* The parts of allOf are one object; of oneOf and anyOf the first is as good as any. */
-static bool put_combined(const struct openapi *o, struct buf *b, const struct json *schema, int depth)
+/* The members of every part of allOf, and of the schema itself, in one object; allOf inside a part counts. */
+static void put_parts(struct sampler *s, const struct json *schema, bool *first, int depth)
 {
-    static const char *const lists[] = { "allOf", "oneOf", "anyOf" };
+    struct json_iter it = json_iter(json_get(schema, "allOf"));
 
-    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+    while (depth < SAMPLE_DEPTH_MAX && json_next(&it) && ++s->nodes <= SAMPLE_NODES_MAX)
+        put_parts(s, openapi_resolve(s->o, it.value), first, depth + 1);
+    put_members(s, schema, first);
+}
+
+static void put_object_sample(struct sampler *s, const struct json *schema)
+{
+    bool first = true;
+
+    buf_putc(s->b, '{');
+    put_parts(s, schema, &first, 0);
+    buf_putc(s->b, '}');
+}
+
+/* oneOf and anyOf: the first is as good as any; so is the only part of an allOf that is no object. */
+static bool put_combined(struct sampler *s, const struct json *schema)
+{
+    static const char *const lists[] = { "oneOf", "anyOf", "allOf" };
+    size_t n = COUNT_OF(lists);
+
+    if (json_get(schema, "properties") || json_count(json_get(schema, "allOf")) > 1)
+        n -= 1;
+    for (size_t i = 0; i < n; i++) {
         struct json_iter it = json_iter(json_get(schema, lists[i]));
         if (json_next(&it))
-            return put_sample(o, b, it.value, depth + 1);
+            return put_sample(s, it.value);
     }
     return false;
 }
@@ -85,31 +117,41 @@ static bool put_given(struct buf *b, const struct json *schema)
     return true;
 }
 
-static bool put_sample(const struct openapi *o, struct buf *b, const struct json *schema, int depth)
+static bool put_typed(struct sampler *s, const struct json *schema)
 {
-    schema = openapi_resolve(o, schema);
     struct slice type = type_of(schema);
 
-    if (!schema || depth > SAMPLE_DEPTH_MAX)
-        return false;
-    if (put_given(b, schema) || put_combined(o, b, schema, depth))
-        return true;
-    if (slice_eq(type, SLICE("object"))) {
-        put_object_sample(o, b, schema, depth);
+    if (slice_eq(type, SLICE("object")) || json_get(schema, "allOf")) {
+        put_object_sample(s, schema);
     } else if (slice_eq(type, SLICE("array"))) {
-        buf_putc(b, '[');
-        (void)put_sample(o, b, json_get(schema, "items"), depth + 1);
-        buf_putc(b, ']');
+        buf_putc(s->b, '[');
+        (void)put_sample(s, json_get(schema, "items"));
+        buf_putc(s->b, ']');
     } else if (slice_eq(type, SLICE("string"))) {
-        put_string_sample(b, schema);
+        put_string_sample(s->b, schema);
     } else if (slice_eq(type, SLICE("integer")) || slice_eq(type, SLICE("number"))) {
-        buf_putc(b, '0');
+        buf_putc(s->b, '0');
     } else if (slice_eq(type, SLICE("boolean"))) {
-        buf_puts(b, "true");
+        buf_puts(s->b, "true");
     } else {
         return false;
     }
     return true;
+}
+
+/* False: nothing was written. */
+static bool put_sample(struct sampler *s, const struct json *schema)
+{
+    schema = openapi_resolve(s->o, schema);
+    if (!schema || s->depth == SAMPLE_DEPTH_MAX || ++s->nodes > SAMPLE_NODES_MAX)
+        return false;
+    for (int i = 0; i < s->depth; i++)
+        if (s->open[i] == schema)
+            return false;
+    s->open[s->depth++] = schema;
+    bool ok = put_given(s->b, schema) || put_combined(s, schema) || put_typed(s, schema);
+    s->depth--;
+    return ok;
 }
 
 /* The example of a media type object, or a sample of its schema, as text. */
@@ -118,6 +160,7 @@ static struct slice sample_text(const struct openapi *o, const struct json *medi
     struct json_iter several = json_iter(json_get(media, "examples"));
     const struct json *example = json_get(media, "example");
     struct buf b;
+    struct sampler sampler = { .o = o, .b = &b };
 
     if (!example && json_next(&several))
         example = json_get(openapi_resolve(o, several.value), "value");
@@ -126,7 +169,7 @@ static struct slice sample_text(const struct openapi *o, const struct json *medi
     buf_init(&b, o->tree->arena);
     if (example)
         json_write(&b, example);
-    else if (!put_sample(o, &b, json_get(media, "schema"), 0))
+    else if (!put_sample(&sampler, json_get(media, "schema")))
         return SLICE("");
     return buf_slice(&b);
 }
@@ -163,24 +206,47 @@ static void put_representations(const struct openapi *o, struct buf *b, const st
     put_representation(b, &first, type, sample_text(o, response));
 }
 
+/* operationInformation.json: [{"contentType":…,"sample":…, or "examples":{"default":{"value":…}}}]. */
+static void put_given_representations(const struct openapi *o, struct buf *b, const struct json *response)
+{
+    struct json_iter it = json_iter(json_get(response, "representations"));
+    bool first = true;
+
+    while (json_next(&it)) {
+        struct slice sample = json_str(json_get(it.value, "sample"));
+        put_representation(b, &first, json_str(json_get(it.value, "contentType")), sample.p ? sample : sample_text(o, it.value));
+    }
+}
+
+static void put_response(const struct openapi *o, struct buf *b, bool *first, const struct json *operation, uint64_t status,
+                         const struct json *response)
+{
+    buf_printf(b, "%s{\"statusCode\":%u,\"representations\":[", *first ? "" : ",", (unsigned)status);
+    *first = false;
+    if (json_get(response, "representations"))
+        put_given_representations(o, b, response);
+    else
+        put_representations(o, b, operation, response);
+    buf_puts(b, "]}");
+}
+
 void openapi_emit_responses(const struct openapi *o, struct slice operation_id, const struct json *operation)
 {
-    struct json_iter it = json_iter(json_get(operation, "responses"));
+    const struct json *responses = json_get(operation, "responses");
+    struct json_iter it = json_iter(responses);
     struct buf b;
-    bool any = false;
-    uint64_t status;
+    bool first = true;
 
     buf_init(&b, o->tree->arena);
     buf_puts(&b, "{\"responses\":[");
     while (json_next(&it)) {
-        if (!slice_to_u64(it.key, 599, &status) || status < 100) /* "default", "2XX": no status to answer */
-            continue;
-        buf_printf(&b, "%s{\"statusCode\":%u,\"representations\":[", any ? "," : "", (unsigned)status);
-        put_representations(o, &b, operation, openapi_resolve(o, it.value));
-        buf_puts(&b, "]}");
-        any = true;
+        uint64_t status = (uint64_t)json_int(json_get(it.value, "statusCode"), 0);
+        if (json_type(responses) == JSON_OBJECT && !slice_to_u64(it.key, STATUS_MAX, &status))
+            continue; /* "default", "2XX": no status to answer */
+        if (status >= STATUS_MIN && status <= STATUS_MAX)
+            put_response(o, &b, &first, operation, status, openapi_resolve(o, it.value));
     }
     buf_puts(&b, "]}");
-    if (any)
+    if (!first)
         artifact_add_entity(o->tree, "responses", operation_id, buf_slice(&b));
 }

@@ -1,148 +1,14 @@
-/* Artifact directories to entities: both layouts, OpenAPI, overrides, what is skipped and what is refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
+/* Artifact directories to entities: both layouts, what is skipped and what is refused. */
+#include "tests/unit/app/artifact_rig.h"
 
-#include "app/artifact/artifact.h"
-#include "platform/base/buf.h"
-#include "platform/file.h"
-
-struct world {
-    struct arena arena;
-    char dir[64];
-    struct artifacts out;
-    bool ok;
-};
-
-static void set_up(struct world *w)
-{
-    arena_init_growing(&w->arena, 64 << 20);
-    strcpy(w->dir, "/tmp/holdfast-artifacts-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-}
-
-static void put(struct world *w, const char *path, const char *text)
-{
-    char *whole = file_join(&w->arena, w->dir, slice_from(path));
-    struct slice dir = slice_first(slice_from(whole), (size_t)slice_rfind_byte(slice_from(whole), '/'));
-    struct err err;
-
-    if (!file_make_dirs(arena_cstr(&w->arena, dir), 0755, &err) || !file_write_atomic(whole, slice_from(text), 0644, &err))
-        fail_msg("%s", err.text);
-}
-
-static void load(struct world *w, const char *overrides, const char *gateway, bool plain)
-{
-    const char *files[] = { overrides };
-    struct artifact_options o = { .dir = w->dir, .overrides = files, .n_overrides = overrides ? 1 : 0, .gateway = gateway,
-                                  .allow_plain_secrets = plain, .salt = SLICE("test") };
-
-    w->ok = artifact_load(&w->arena, &o, &w->out);
-}
-
-static void tear_down(struct world *w)
-{
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -rf %s", w->dir);
-    assert_int_equal(system(command), 0);
-    arena_free(&w->arena);
-}
-
-static struct slice line_of(const struct world *w, const char *kind, const char *id)
-{
-    for (size_t i = 0; i < w->out.n; i++)
-        if (slice_eq(w->out.entities[i].kind, slice_from(kind)) && slice_eq(w->out.entities[i].id, slice_from(id)))
-            return w->out.entities[i].line;
-    return SLICE_NONE;
-}
-
-static void has(const struct world *w, const char *kind, const char *id, const char *text)
-{
-    struct slice line = line_of(w, kind, id);
-
-    if (!line.p)
-        fail_msg("no %s %s", kind, id);
-    if (slice_find(line, slice_from(text)) < 0)
-        fail_msg("%s %s lacks %s: %.*s", kind, id, text, SLICE_ARG(line));
-}
-
-static void says(const struct world *w, enum artifact_severity severity, const char *what, const char *why)
-{
-    for (const struct artifact_problem *p = w->out.problems; p; p = p->next)
-        if (p->severity == severity && slice_find(p->what, slice_from(what)) >= 0 && slice_find(p->why, slice_from(why)) >= 0)
-            return;
-    for (const struct artifact_problem *p = w->out.problems; p; p = p->next)
-        print_message("%d %.*s: %.*s\n", p->severity, SLICE_ARG(p->what), SLICE_ARG(p->why));
-    fail_msg("nothing says %s: %s", what, why);
-}
-
-static const char api[] = "{\"properties\":{\"path\":\"a\",\"protocols\":[\"http\"],\"description\":\"long\"}}";
-
-static void test_openapi(void **state)
-{
-    struct world w;
-
-    set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
-    put(&w, "apis/a/specification.yaml",
-        "openapi: 3.1.0\npaths:\n  /items/{id}:\n    parameters:\n      - $ref: '#/components/parameters/Must'\n"
-        "    get:\n      operationId: getItem\n      summary: Get it\n      parameters:\n        - {name: v, in: query, required: true}\n"
-        "        - {name: w, in: query}\n    delete: {}\ncomponents:\n  parameters:\n    Must: {name: must, in: query, required: true}\n");
-    load(&w, NULL, NULL, false);
-    assert_true(w.ok);
-    has(&w, "operation", "a/getItem", "\"urlTemplate\":\"/items/{id}?v={v}&must={must}\"");
-    has(&w, "operation", "a/getItem", "\"displayName\":\"Get it\"");
-    has(&w, "operation", "a/delete-items-id", "\"method\":\"DELETE\"");
-    assert_true(slice_find(line_of(&w, "api", "a"), SLICE("description")) < 0);
-    tear_down(&w);
-}
-
-static void test_responses(void **state)
-{
-    struct world w;
-
-    set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
-    put(&w, "apis/a/specification.yaml",
-        "openapi: 3.0.0\npaths:\n  /x:\n    get:\n      operationId: g\n      responses:\n        '200':\n          content:\n"
-        "            application/json: {schema: {$ref: '#/components/schemas/T'}}\n            text/plain: {example: hi}\n"
-        "        default: {}\ncomponents:\n  schemas:\n    T:\n      type: object\n      properties:\n        id: {type: integer}\n"
-        "        name: {type: string, example: Ann}\n        self: {$ref: '#/components/schemas/T'}\n"
-        "        tags: {type: array, items: {type: string}}\n");
-    load(&w, NULL, NULL, false);
-    assert_true(w.ok);
-    has(&w, "responses", "a/g", "\"statusCode\":200");
-    has(&w, "responses", "a/g", "\"contentType\":\"text/plain\",\"sample\":\"hi\"");
-    has(&w, "responses", "a/g", "{\\\"id\\\":0,\\\"name\\\":\\\"Ann\\\"");
-    tear_down(&w);
-}
-
-static void test_swagger_json(void **state)
-{
-    struct world w;
-
-    set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
-    put(&w, "apis/a/specification.json", "{\"swagger\":\"2.0\",\"basePath\":\"/x\",\"paths\":{\"/y\":{\"post\":{\"operationId\":\"p\"}}}}");
-    load(&w, NULL, NULL, false);
-    assert_true(w.ok);
-    has(&w, "operation", "a/p", "\"urlTemplate\":\"/y\"");
-    tear_down(&w);
-}
+#include <ctype.h>
 
 static void test_both_link_layouts(void **state)
 {
     struct world w;
 
     set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
+    put(&w, "apis/a/apiInformation.json", an_api);
     put(&w, "apis/b/apiInformation.json", "{\"properties\":{\"path\":\"b\"}}");
     put(&w, "apis/g/apiInformation.json", "{\"properties\":{\"path\":\"g\",\"type\":\"graphql\"}}");
     put(&w, "products/new/productInformation.json", "{\"properties\":{}}");
@@ -152,13 +18,15 @@ static void test_both_link_layouts(void **state)
     put(&w, "products/old/apis.json", "[{\"name\":\"a\"},{\"name\":\"b\"}]");
     put(&w, "gateways/none/gatewayInformation.json", "{\"properties\":{}}");
     put(&w, "workspaces/x/y.json", "{}");
+    put(&w, "portal/y.json", "{}");
     load(&w, NULL, NULL, false);
     assert_true(w.ok);
     has(&w, "product", "new", "\"apis\":[\"a\"]");
     has(&w, "product", "old", "\"apis\":[\"a\",\"b\"]");
     assert_true(slice_find(line_of(&w, "gateway", "none"), SLICE("apis")) < 0);
     says(&w, ARTIFACT_SKIP, "api g", "graphql");
-    says(&w, ARTIFACT_SKIP, "workspaces", "not one that a gateway serves");
+    says(&w, ARTIFACT_SKIP, "workspaces/x", "not served");
+    says(&w, ARTIFACT_SKIP, "portal", "not one that a gateway serves");
     tear_down(&w);
 }
 
@@ -167,7 +35,7 @@ static void test_one_gateway(void **state)
     struct world w;
 
     set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
+    put(&w, "apis/a/apiInformation.json", an_api);
     put(&w, "apis/a;rev=2/apiInformation.json", "{\"properties\":{\"path\":\"a\",\"apiRevision\":\"2\"}}");
     put(&w, "apis/b/apiInformation.json", "{\"properties\":{\"path\":\"b\"}}");
     put(&w, "gateways/edge/apis/a/gatewayApiInformation.json", "{}");
@@ -182,57 +50,19 @@ static void test_one_gateway(void **state)
     tear_down(&w);
 }
 
-static void test_overrides(void **state)
-{
-    struct world w;
-    char file[80];
-
-    set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
-    put(&w, "backends/b/backendInformation.json",
-        "{\"properties\":{\"url\":\"[placeholder]\",\"tls\":{\"validateCertificateName\":true,\"validateCertificateChain\":true}}}");
-    put(&w, "named values/n1/namedValueInformation.json", "{\"properties\":{\"displayName\":\"shown\",\"value\":\"old\"}}");
-    put(&w, "o.yaml",
-        "apimServiceName: x\nnamedValues:\n  - name: shown\n    properties: {value: '@env:HOLDFAST_TEST_VALUE'}\n"
-        "backends:\n  - name: b\n    properties: {url: 'http://b.example', tls: {validateCertificateName: false, validateCertificateChain: null}}\n"
-        "apis:\n  - name: a\n    properties: {serviceUrl: 'http://x'}\n    policies:\n      - name: policy\n        properties: {value: '<policies/>'}\n"
-        "subscriptions:\n  - name: s\n    properties: {scope: /apis/a, primaryKey: secret-key}\n");
-    snprintf(file, sizeof file, "%s/o.yaml", w.dir);
-    setenv("HOLDFAST_TEST_VALUE", "from outside", 1);
-    load(&w, file, NULL, false);
-    assert_true(w.ok);
-    has(&w, "named-value", "n1", "\"value\":\"from outside\"");
-    has(&w, "backend", "b", "\"url\":\"http://b.example\"");
-    has(&w, "backend", "b", "\"tls\":{\"validateCertificateName\":false}");
-    has(&w, "api", "a", "\"serviceUrl\":\"http://x\"");
-    has(&w, "policy", "api/a", "<policies/>");
-    has(&w, "subscription", "s", "\"primaryKeyHash\":\"");
-    assert_true(slice_find(line_of(&w, "subscription", "s"), SLICE("secret-key")) < 0);
-    says(&w, ARTIFACT_WARNING, "o.yaml", "subscriptions/s");
-    put(&w, "o.yaml", "apis:\n  - name: aa\n    properties: {}\n");
-    load(&w, file, NULL, false);
-    assert_false(w.ok);
-    says(&w, ARTIFACT_ERROR, "o.yaml", "did you mean a?");
-    put(&w, "o.yaml", "apis: [\n");
-    load(&w, file, NULL, false);
-    assert_false(w.ok);
-    says(&w, ARTIFACT_ERROR, "o.yaml", "line 2");
-    tear_down(&w);
-}
-
 static void test_secrets(void **state)
 {
     struct world w;
 
     set_up(&w);
-    put(&w, "apis/a/apiInformation.json", api);
+    put(&w, "apis/a/apiInformation.json", an_api);
     put(&w, "apis/a/policy.xml", "<policies><inbound><set-variable name=\"v\" value=\"{{ used }}\"/></inbound></policies>");
     put(&w, "named values/used/namedValueInformation.json", "{\"properties\":{\"displayName\":\"used\",\"secret\":true}}");
     put(&w, "named values/idle/namedValueInformation.json", "{\"properties\":{\"displayName\":\"idle\",\"secret\":true}}");
     load(&w, NULL, NULL, false);
     assert_false(w.ok);
-    says(&w, ARTIFACT_ERROR, "named-value used", "apis/a/policy.xml");
-    says(&w, ARTIFACT_WARNING, "named-value idle", "nothing that is served uses it");
+    says(&w, ARTIFACT_ERROR, "named values/used/namedValueInformation.json", "used by apis/a/policy.xml");
+    says(&w, ARTIFACT_WARNING, "named values/idle", "nothing that is served uses it");
     put(&w, "named values/used/namedValueInformation.json", "{\"properties\":{\"displayName\":\"used\",\"secret\":true,\"value\":\"x\"}}");
     load(&w, NULL, NULL, false);
     assert_false(w.ok);
@@ -245,12 +75,12 @@ static void test_secrets(void **state)
 static void test_malformed(void **state)
 {
     static const struct { const char *file, *text, *why; } rows[] = {
-        { "apis/a/apiInformation.json", "{\"properties\":\n{\"path\":}}", "line 2" },
+        { "apis/a/apiInformation.json", "{\"properties\":\n{\"path\":}}", ".json:2:9:" },
         { "apis/a/apiInformation.json", "{\"properties\":[]}", "must be an object" },
-        { "apis/a/specification.yaml", "openapi: 3.0.0\npaths:\n  - x\n   y: {", "line 4" },
+        { "apis/a/specification.yaml", "openapi: 3.0.0\npaths:\n  - x\n   y: {", ".yaml:4:" },
         { "apis/a/specification.json", "{}", "neither" },
         { "apis/a/operations/o/operationInformation.json", "{\"properties\":{\"method\":\"GET\"}}", "urlTemplate" },
-        { "products/p/productInformation.json", "{", "line 1" },
+        { "products/p/productInformation.json", "{", ".json:1:" },
         { "products/p/apis/none/productApiInformation.json", "{}", "does not exist" },
         { "subscriptions/s/subscriptionInformation.json", "{\"properties\":{\"scope\":\"/apis/none\"}}", "no such api" },
         { "backends/b/backend.xml", "<backend id=\"b\"><service/></backend>", "<service url=" },
@@ -259,7 +89,7 @@ static void test_malformed(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct world w;
         set_up(&w);
-        put(&w, "apis/a/apiInformation.json", api);
+        put(&w, "apis/a/apiInformation.json", an_api);
         if (strncmp(rows[i].file, "products/p/apis", 15) == 0)
             put(&w, "products/p/productInformation.json", "{\"properties\":{}}");
         put(&w, rows[i].file, rows[i].text);
@@ -283,6 +113,236 @@ static void test_guide_backend(void **state)
     tear_down(&w);
 }
 
+/* What an artifact file or an overrides file says of one resource, and what comes of it. */
+static void test_properties(void **state)
+{
+    static const struct { const char *file, *properties; enum artifact_severity severity; const char *why; } rows[] = {
+        { "apis/a", "\"path\":\"a\",\n\"protocols\":\"http\"", ARTIFACT_ERROR, "apiInformation.json:2: protocols: \"http\": give a list" },
+        { "apis/a", "\"path\":\"a\",\"protocols\":[\"htpp\"]", ARTIFACT_ERROR, "\"htpp\": give http, https, ws or wss" },
+        { "apis/a", "\"path\":\"a\",\"subscriptionRequired\":\"no\"", ARTIFACT_ERROR, "give true or false" },
+        { "apis/a", "\"displayName\":\"a\"", ARTIFACT_ERROR, "\"path\" is missing" },
+        { "apis/a", "\"path\":\"a\",\"serviceUrl\":\"ftp://x\"", ARTIFACT_ERROR, "no http or https URL" },
+        { "apis/a", "\"path\":\"a\",\"serviceUrl\":\"http://x/{#T#}\"", ARTIFACT_ERROR, "serviceUrl: still holds a {#token#}" },
+        { "apis/a", "\"path\":\"a\",\n\n\"apiVersionSetId\":\"/apiVersionSets/vv\"", ARTIFACT_ERROR,
+          ":3: apiVersionSetId: no such version set: vv: did you mean v" },
+        { "apis/a;rev=2", "\"path\":\"a\",\"apiRevision\":\"3\"", ARTIFACT_ERROR, "the folder says otherwise" },
+        { "apis/a", "\"path\":\"a\",\"type\":\"soap\"", ARTIFACT_SKIP, "type soap" },
+        { "products/p", "\"state\":\"publishd\"", ARTIFACT_ERROR, "give one of published|notPublished" },
+        { "version sets/w", "\"displayName\":\"w\"", ARTIFACT_ERROR, "versioningScheme is missing" },
+        { "version sets/w", "\"versioningScheme\":\"Path\"", ARTIFACT_ERROR, "Segment|Query|Header" },
+        { "subscriptions/s", "\"scope\":\"/apis/ba\"", ARTIFACT_ERROR, "no such api: did you mean b" },
+        { "subscriptions/s", "\"scope\":\"b\"", ARTIFACT_ERROR, "give /products/ID, /apis/ID or /apis" },
+        { "subscriptions/s", "\"scope\":\"/apis\",\"state\":\"dead\"", ARTIFACT_ERROR, "active|suspended" },
+        { "subscriptions/s", "\"scope\":\"/apis\"", ARTIFACT_WARNING, "has no key" },
+        { "subscriptions/s", "\"scope\":\"/apis\",\"primaryKey\":\"{#K#}\"", ARTIFACT_ERROR, "primaryKey: still holds" },
+        { "subscriptions/s", "\"scope\":\"/apis\",\"primaryKey\":\"same\",\"secondaryKey\":\"taken\"", ARTIFACT_ERROR,
+          "subscription old has the same key" },
+        { "named values/n", "\"displayName\":\"shown\",\"value\":\"x\"", ARTIFACT_ERROR, "is that of named value m too" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        static const char *const files[] = { "api", "product", "versionSet", "subscription", "namedValue" };
+        struct world w;
+        char path[120], text[400];
+        size_t kind = 0;
+        set_up(&w);
+        put(&w, "apis/b/apiInformation.json", "{\"properties\":{\"path\":\"b\"}}");
+        put(&w, "version sets/v/versionSetInformation.json", "{\"properties\":{\"versioningScheme\":\"segment\"}}");
+        put(&w, "subscriptions/old/subscriptionInformation.json", "{\"properties\":{\"scope\":\"/apis\",\"primaryKey\":\"taken\"}}");
+        put(&w, "named values/m/namedValueInformation.json", "{\"properties\":{\"displayName\":\"shown\",\"value\":\"y\"}}");
+        while (tolower(files[kind][0]) != tolower(rows[i].file[0]))
+            kind++;
+        snprintf(path, sizeof path, "%s/%sInformation.json", rows[i].file, files[kind]);
+        snprintf(text, sizeof text, "{\"properties\":{%s}}", rows[i].properties);
+        put(&w, path, text);
+        load(&w, NULL, NULL, false);
+        says(&w, rows[i].severity, "", rows[i].why);
+        assert_int_equal(w.ok, rows[i].severity != ARTIFACT_ERROR);
+        tear_down(&w);
+    }
+}
+
+/* Scopes by their tail, in any case; what is published names the resource as its folder is called. */
+static void test_scopes(void **state)
+{
+    static const struct { const char *scope, *published; } rows[] = {
+        { "/apis", "/apis" },
+        { "/apis/b", "/apis/b" },
+        { "apis/B", "/apis/b" },
+        { "/products/p", "/products/p" },
+        { "/subscriptions/1/resourceGroups/products/providers/Microsoft.ApiManagement/service/x/apis/b",
+          "/subscriptions/1/resourceGroups/products/providers/Microsoft.ApiManagement/service/x/apis/b" },
+        { "/subscriptions/1/resourceGroups/g/providers/Microsoft.ApiManagement/service/x/Products/P", "/products/p" },
+        { "/subscriptions/1/resourceGroups/g/providers/Microsoft.ApiManagement/service/x/",
+          "/subscriptions/1/resourceGroups/g/providers/Microsoft.ApiManagement/service/x/" },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world w;
+        char text[300];
+        set_up(&w);
+        put(&w, "apis/b/apiInformation.json", "{\"properties\":{\"path\":\"b\"}}");
+        put(&w, "products/p/productInformation.json", "{\"properties\":{}}");
+        put(&w, "products/p/apis/B/productApiInformation.json", "{}");
+        snprintf(text, sizeof text, "{\"properties\":{\"primaryKey\":\"k\",\"scope\":\"%s\"}}", rows[i].scope);
+        put(&w, "subscriptions/s/subscriptionInformation.json", text);
+        load(&w, NULL, NULL, false);
+        assert_true(w.ok);
+        snprintf(text, sizeof text, "\"scope\":\"%s\"", rows[i].published);
+        has(&w, "subscription", "s", text);
+        has(&w, "product", "p", "\"apis\":[\"b\"]");
+        tear_down(&w);
+    }
+}
+
+static void test_revisions(void **state)
+{
+    struct world w;
+
+    set_up(&w);
+    put(&w, "apis/a/apiInformation.json", "{\"properties\":{\"path\":\"a\",\"apiRevision\":1}}");
+    put(&w, "apis/a;rev=2/apiInformation.json", "{\"properties\":{\"path\":\"a\"}}");
+    load(&w, NULL, NULL, false);
+    assert_true(w.ok);
+    has(&w, "api", "a", "\"apiRevision\":\"1\",\"isCurrent\":true");
+    has(&w, "api", "a;rev=2", "\"apiRevision\":\"2\",\"isCurrent\":false");
+    put(&w, "apis/a;rev=2/apiInformation.json", "{\"properties\":{\"path\":\"a\",\"isCurrent\":true}}");
+    load(&w, NULL, NULL, false);
+    assert_true(w.ok);
+    has(&w, "api", "a", "\"isCurrent\":false");
+    has(&w, "api", "a;rev=2", "\"isCurrent\":true");
+    put(&w, "apis/a;rev=3/apiInformation.json", "{\"properties\":{\"path\":\"a\",\"isCurrent\":true}}");
+    load(&w, NULL, NULL, false);
+    assert_false(w.ok);
+    says(&w, ARTIFACT_ERROR, "apis/a;rev=3", "a;rev=2 is the current revision too");
+    tear_down(&w);
+}
+
+/* A policy of an operation that is not there would never run. */
+static void test_operation_policies(void **state)
+{
+    struct world w;
+
+    set_up(&w);
+    put(&w, "apis/a/apiInformation.json", an_api);
+    put(&w, "apis/a/specification.json", "{\"openapi\":\"3.0.0\",\"paths\":{\"/x\":{\"get\":{\"operationId\":\"get-x\"}}}}");
+    put(&w, "apis/a/operations/get-y/policy.xml", "<policies/>");
+    load(&w, NULL, NULL, false);
+    assert_false(w.ok);
+    says(&w, ARTIFACT_ERROR, "apis/a/operations/get-y/policy.xml", "has no operation \"get-y\": did you mean get-x");
+    tear_down(&w);
+}
+
+static void test_names_of_files(void **state)
+{
+    struct world w;
+
+    set_up(&w);
+    put(&w, "apis/a/apiInformation.json", an_api);
+    put(&w, "apis/a/Policy.xml", "<policies/>");
+    put(&w, "apis/a/README.md", "");
+    put(&w, "apis/a/.DS_Store", "");
+    put(&w, "products/p/productInformation.json", "{\"properties\":{}}");
+    put(&w, "products/p/apis/.gitkeep", "");
+    put(&w, "products/p/apis.json", "[\"a\"]");
+    load(&w, NULL, NULL, false);
+    assert_true(w.ok);
+    says(&w, ARTIFACT_WARNING, "apis/a/Policy.xml", "did you mean policy.xml");
+    has(&w, "product", "p", "\"apis\":[\"a\"]");
+    put(&w, "products/p/apis/a/productApiInformation.json", "{}");
+    put(&w, "products/p/apis.json", "[\"nobody\"]"); /* link files win */
+    load(&w, NULL, NULL, false);
+    assert_true(w.ok);
+    put(&w, "apis/a/policy.xml", "<policies>\n\xff</policies>");
+    load(&w, NULL, NULL, false);
+    says(&w, ARTIFACT_ERROR, "apis/a/policy.xml", ":2:1: not UTF-8");
+    put(&w, "apis/A/apiInformation.json", an_api);
+    load(&w, NULL, NULL, false);
+    says(&w, ARTIFACT_ERROR, "apis/a", "\"A\" is there too");
+    tear_down(&w);
+}
+
+/* What one gateway does not serve leaves with --gateway, secrets first of all. */
+static void test_narrowed(void **state)
+{
+    struct world w;
+
+    set_up(&w);
+    put(&w, "apis/a/apiInformation.json", an_api);
+    put(&w, "apis/b/apiInformation.json", "{\"properties\":{\"path\":\"b\"}}");
+    put(&w, "apis/b/policy.xml", "<policies><inbound><set-variable name=\"v\" value=\"{{other}}\"/></inbound></policies>");
+    put(&w, "gateways/edge/apis/a/gatewayApiInformation.json", "{}");
+    put(&w, "gateways/far/apis/b/gatewayApiInformation.json", "{}");
+    put(&w, "products/p/productInformation.json", "{\"properties\":{}}");
+    put(&w, "products/p/apis/b/productApiInformation.json", "{}");
+    put(&w, "subscriptions/s/subscriptionInformation.json", "{\"properties\":{\"scope\":\"/products/p\",\"primaryKey\":\"k\"}}");
+    put(&w, "named values/other/namedValueInformation.json", "{\"properties\":{\"displayName\":\"other\",\"value\":\"x\",\"secret\":true}}");
+    load(&w, NULL, "edge", false);
+    assert_true(w.ok);
+    assert_non_null(line_of(&w, "gateway", "edge").p);
+    assert_null(line_of(&w, "gateway", "far").p);
+    assert_null(line_of(&w, "product", "p").p);
+    assert_null(line_of(&w, "subscription", "s").p);
+    assert_null(line_of(&w, "named-value", "other").p);
+    tear_down(&w);
+}
+
+/* Credentials are secrets; ids of certificates, and places of named values, are none. */
+static void test_credentials(void **state)
+{
+    static const struct { const char *backend; bool secret; } rows[] = {
+        { "\"credentials\":{\"header\":{\"x-key\":[\"abc\"]}}", true },
+        { "\"credentials\":{\"query\":{\"code\":[\"abc\"]}}", true },
+        { "\"credentials\":{\"authorization\":{\"scheme\":\"Basic\",\"parameter\":\"YTpi\"}}", true },
+        { "\"proxy\":{\"url\":\"http://p\",\"username\":\"u\",\"password\":\"p\"}", true },
+        { "\"credentials\":{\"header\":{\"authorization\":[\"Bearer {{token}}\"]}}", false },
+        { "\"credentials\":{\"certificateIds\":[\"c\"],\"certificate\":[\"AB\"],\"managedIdentity\":{\"clientId\":\"x\"}}", false },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world w;
+        char text[300];
+        set_up(&w);
+        snprintf(text, sizeof text, "{\"properties\":{\"url\":\"http://x\",%s}}", rows[i].backend);
+        put(&w, "backends/b/backendInformation.json", text);
+        load(&w, NULL, NULL, false);
+        assert_int_equal(w.ok, !rows[i].secret);
+        load(&w, NULL, NULL, true);
+        assert_true(w.ok);
+        tear_down(&w);
+    }
+}
+
+/* Used is what served policies reach: over fragments, a backend's pool, a variable. */
+static void test_usage(void **state)
+{
+    static const struct { const char *policy; const char *fragment; bool used; } rows[] = {
+        { "<set-backend-service backend-id=\"b\"/>", "", true },
+        { "<set-backend-service backend-id=\"bb\"/>", "", false },
+        { "<include-fragment fragment-id=\"f\"/>", "<set-backend-service backend-id=\"b\"/>", true },
+        { "<trace/>", "<set-backend-service backend-id=\"b\"/>", false },
+        { "<set-variable name=\"id\" value=\"b\"/><set-backend-service backend-id=\"@(x)\"/>", "", true },
+        { "<set-backend-service backend-id=\"pool\"/>", "", true },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct world w;
+        char text[300];
+        set_up(&w);
+        put(&w, "apis/a/apiInformation.json", an_api);
+        snprintf(text, sizeof text, "<policies><inbound>%s</inbound></policies>", rows[i].policy);
+        put(&w, "apis/a/policy.xml", text);
+        snprintf(text, sizeof text, "<fragment>%s</fragment>", rows[i].fragment);
+        put(&w, "policy fragments/f/policy.xml", text);
+        put(&w, "backends/b/backendInformation.json", "{\"properties\":{\"url\":\"[placeholder]\"}}");
+        put(&w, "backends/pool/backendInformation.json",
+            "{\"properties\":{\"type\":\"Pool\",\"pool\":{\"services\":[{\"id\":\"/backends/b\"}]}}}");
+        load(&w, NULL, NULL, false);
+        says(&w, rows[i].used ? ARTIFACT_ERROR : ARTIFACT_WARNING, "backends/b/backendInformation.json", ":1: url: \"[placeholder]\"");
+        tear_down(&w);
+    }
+}
+
 static void test_nothing_there(void **state)
 {
     struct world w;
@@ -296,9 +356,12 @@ static void test_nothing_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_openapi), cmocka_unit_test(test_responses), cmocka_unit_test(test_swagger_json), cmocka_unit_test(test_both_link_layouts),
-        cmocka_unit_test(test_one_gateway), cmocka_unit_test(test_overrides), cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_both_link_layouts),
+        cmocka_unit_test(test_one_gateway), cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_guide_backend), cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_properties), cmocka_unit_test(test_scopes), cmocka_unit_test(test_revisions),
+        cmocka_unit_test(test_operation_policies), cmocka_unit_test(test_names_of_files), cmocka_unit_test(test_narrowed),
+        cmocka_unit_test(test_credentials), cmocka_unit_test(test_usage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
