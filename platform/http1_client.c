@@ -77,8 +77,9 @@ static struct slice make_authority(struct arena *a, const struct http1_target *t
 
 static uint64_t hash_target(const struct http1_target *t)
 {
-    uint64_t parts[3] = { hash_bytes(t->host), t->tls_name ? hash_bytes(slice_from(t->tls_name)) : 0,
-                          t->port | (uint64_t)t->skip_chain << 16 | (uint64_t)t->skip_name << 17 };
+    uint64_t parts[4] = { hash_bytes(t->host), t->tls_name ? hash_bytes(slice_from(t->tls_name)) : 0,
+                          t->port | (uint64_t)t->skip_chain << 16 | (uint64_t)t->skip_name << 17,
+                          t->identity ? tls_identity_hash(t->identity) : 0 };
 
     return hash_bytes(slice_of(parts, sizeof parts));
 }
@@ -103,6 +104,7 @@ bool http1_target_init(struct http1_target *t, struct arena *a, const struct htt
     t->port = (uint16_t)(o->port ? o->port : o->tls ? 443 : 80);
     t->skip_chain = o->tls && o->skip_chain;
     t->skip_name = o->tls && o->skip_name;
+    t->identity = o->tls ? o->identity : NULL;
     t->authority = make_authority(a, t);
     if (a->overflow || !t->host.n || !t->authority.n)
         return err_set(err, "backend host \"%.*s\": memory is full", SLICE_ARG(slice_first(o->host, 300)));
@@ -197,7 +199,7 @@ static bool connect_any(struct http1_exchange *x, const struct dns_addresses *li
 static bool start_tls(struct http1_exchange *x, uint64_t deadline)
 {
     const struct http1_target *t = x->target;
-    const struct tls_client_options options = { .trust = trust, .name = t->tls_name,
+    const struct tls_client_options options = { .trust = trust, .name = t->tls_name, .identity = t->identity,
                                                 .skip_chain = t->skip_chain, .skip_name = t->skip_name };
     struct err err;
 
@@ -206,7 +208,29 @@ static bool start_tls(struct http1_exchange *x, uint64_t deadline)
     errno = 0;
     if (tls_connect(&x->conn->stream, &options, deadline, &err))
         return true;
-    return fail(x, errno == ECANCELED ? HTTP1_CANCELED : HTTP1_CONNECT, "TLS: %s", err.text);
+    int why = errno;
+    fail(x, why == ECANCELED ? HTTP1_CANCELED : HTTP1_CONNECT, "TLS: %s", err.text);
+    errno = why;
+    return false;
+}
+
+/* One connection; false with errno ESTALE: TLS wants it anew, without the session that it offered. */
+static bool connect_once(struct http1_exchange *x, const struct dns_addresses *list, uint64_t deadline)
+{
+    x->conn = http1_pool_new(x->target);
+    errno = ENOMEM;
+    if (!x->conn)
+        return fail(x, HTTP1_MEMORY, "no memory for a connection");
+    if (connect_any(x, list, deadline) && (!x->target->tls_name || start_tls(x, deadline))) {
+        http1_pool_counts.opened++;
+        return true;
+    }
+    int why = errno;
+    http1_pool_counts.failed++;
+    http1_pool_close(x->conn);
+    x->conn = NULL;
+    errno = why;
+    return false;
 }
 
 static bool connect_new(struct http1_exchange *x, uint64_t deadline)
@@ -217,17 +241,12 @@ static bool connect_new(struct http1_exchange *x, uint64_t deadline)
 
     if (!dns_resolve(t->host, t->port, deadline, &list, &err))
         return fail(x, errno == ECANCELED ? HTTP1_CANCELED : HTTP1_CONNECT, "%s", err.text);
-    x->conn = http1_pool_new(t);
-    if (!x->conn)
-        return fail(x, HTTP1_MEMORY, "no memory for a connection");
-    if (connect_any(x, &list, deadline) && (!t->tls_name || start_tls(x, deadline))) {
-        http1_pool_counts.opened++;
+    if (connect_once(x, &list, deadline))
         return true;
-    }
-    http1_pool_counts.failed++;
-    http1_pool_close(x->conn);
-    x->conn = NULL;
-    return false;
+    if (!t->tls_name || errno != ESTALE)
+        return false;
+    x->failure = HTTP1_OK; /* it counts no more: the library has forgotten the session */
+    return connect_once(x, &list, deadline);
 }
 
 bool http1_open(struct http1_exchange *x, const struct http1_target *t, struct slice method, struct arena *a,

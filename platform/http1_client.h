@@ -27,6 +27,7 @@
 #include "platform/http.h"
 #include "platform/stream.h"
 
+struct tls_identity;
 struct tls_trust;
 struct http1_conn;
 
@@ -40,6 +41,7 @@ struct http1_target {
     const char *tls_name;   /* SNI and the name to verify; NULL: plain */
     uint16_t port;
     bool skip_chain, skip_name; /* backend tls.validateCertificateChain / validateCertificateName = false */
+    struct tls_identity *identity; /* client certificate for a backend that asks; NULL: none. Lives as long as the target */
     uint64_t hash;          /* of all of these */
 };
 
@@ -49,6 +51,7 @@ struct http1_target_options {
     unsigned port;         /* 0: 80 or 443 */
     struct slice tls_name; /* empty: host */
     bool skip_chain, skip_name;
+    struct tls_identity *identity;
 };
 /* Fill t; its text is copied to the arena. False: err says what is wrong with host or port. */
 bool http1_target_init(struct http1_target *t, struct arena *a, const struct http1_target_options *o,

@@ -11,6 +11,7 @@ struct http1_peer {
     uint64_t hash;
     uint16_t port;
     bool tls, skip_chain, skip_name;
+    uint64_t identity; /* hash of the client certificate; 0: none */
     char host[DNS_NAME_MAX + 1];
     char tls_name[DNS_NAME_MAX + 1];
     struct http1_conn *idle; /* newest first */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "platform/tls.h"
+
 #define BUCKETS 64u
 /* Idle connections of a carrier to all targets together. */
 #define IDLE_TOTAL 512u
@@ -22,10 +24,15 @@ static struct carrier_timer sweep_timers[CARRIERS_MAX];
 
 /* ---- pool entries ---- */
 
+static uint64_t identity_of(const struct http1_target *t)
+{
+    return t->identity ? tls_identity_hash(t->identity) : 0;
+}
+
 static bool peer_matches(const struct http1_peer *p, const struct http1_target *t)
 {
     return p->hash == t->hash && p->port == t->port && p->tls == (t->tls_name != NULL) &&
-           p->skip_chain == t->skip_chain && p->skip_name == t->skip_name &&
+           p->identity == identity_of(t) && p->skip_chain == t->skip_chain && p->skip_name == t->skip_name &&
            slice_eq(slice_from(p->host), t->host) && (!p->tls || !strcmp(p->tls_name, t->tls_name));
 }
 
@@ -53,6 +60,7 @@ static struct http1_peer *add_peer(const struct http1_target *t)
     p->port = t->port;
     p->tls = t->tls_name != NULL;
     p->skip_chain = t->skip_chain;
+    p->identity = identity_of(t);
     p->skip_name = t->skip_name;
     memcpy(p->host, t->host.p, t->host.n);
     if (p->tls)

@@ -41,6 +41,7 @@
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
 
+#include "platform/base/hash.h"
 #include "platform/crypto_int.h"
 #include "platform/helper.h"
 #include "platform/tls_int.h"
@@ -56,8 +57,6 @@ static const char *const alpn[] = { "http/1.1", NULL };
 
 static mbedtls_ssl_ticket_context tickets;
 static struct tls_trust *no_trust;
-static _Atomic bool clock_unset;
-static _Atomic uint64_t handshakes[2][2], failed; /* [server][resumed] */
 static _Atomic size_t connection_bytes;
 
 bool tls_global_init(struct err *err)
@@ -77,22 +76,9 @@ bool tls_global_init(struct err *err)
     return done;
 }
 
-void tls_clock_unset(bool unset)
-{
-    atomic_store_explicit(&clock_unset, unset, memory_order_relaxed);
-}
-
 size_t tls_connection_bytes(void)
 {
     return atomic_load_explicit(&connection_bytes, memory_order_relaxed);
-}
-
-struct tls_counts tls_counts(void)
-{
-    return (struct tls_counts){
-        .server_full = handshakes[1][0], .server_resumed = handshakes[1][1],
-        .client_full = handshakes[0][0], .client_resumed = handshakes[0][1], .failed = failed,
-    };
 }
 
 /* ---- certificates ---- */
@@ -428,9 +414,73 @@ void tls_trust_free(struct tls_trust *t)
     free(t);
 }
 
+/* Its configurations are as those of a trust but for the certificate; the CAs are given per handshake. */
+struct tls_identity {
+    _Atomic unsigned refs;
+    uint64_t hash;
+    mbedtls_ssl_config strict, lax;
+    mbedtls_x509_crt chain;
+    mbedtls_pk_context key;
+};
+
+static bool read_identity(struct tls_identity *i, const struct slice *certificates, size_t n, struct slice key, struct err *err)
+{
+    int code = 0;
+
+    for (size_t c = 0; !code && c < n; c++)
+        code = parse_certificates(&i->chain, certificates[c]);
+    if (code)
+        return crypto_library_error(err, "certificate: cannot be read", code);
+    if (!crypto_read_private_key(&i->key, key, "private key", err))
+        return false;
+    if ((code = configure_client(&i->strict, NULL, MBEDTLS_SSL_VERIFY_REQUIRED)) != 0 ||
+        (code = configure_client(&i->lax, NULL, MBEDTLS_SSL_VERIFY_OPTIONAL)) != 0 ||
+        (code = mbedtls_ssl_conf_own_cert(&i->strict, &i->chain, &i->key)) != 0 ||
+        (code = mbedtls_ssl_conf_own_cert(&i->lax, &i->chain, &i->key)) != 0)
+        return crypto_library_error(err, "certificate: set-up", code);
+    return true;
+}
+
+bool tls_identity_open(struct tls_identity **out, const struct slice *certificates, size_t n, struct slice key, struct err *err)
+{
+    struct tls_identity *i = calloc(1, sizeof *i);
+
+    *out = NULL;
+    if (!i)
+        return err_set(err, "certificate: no memory");
+    atomic_init(&i->refs, 1);
+    mbedtls_ssl_config_init(&i->strict);
+    mbedtls_ssl_config_init(&i->lax);
+    mbedtls_x509_crt_init(&i->chain);
+    mbedtls_pk_init(&i->key);
+    i->hash = n ? hash_bytes(certificates[0]) : 0;
+    if (read_identity(i, certificates, n, key, err)) {
+        *out = i;
+        return true;
+    }
+    tls_identity_free(i);
+    return false;
+}
+
+void tls_identity_free(struct tls_identity *i)
+{
+    if (!i || atomic_fetch_sub_explicit(&i->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mbedtls_ssl_config_free(&i->strict);
+    mbedtls_ssl_config_free(&i->lax);
+    mbedtls_x509_crt_free(&i->chain);
+    mbedtls_pk_free(&i->key);
+    free(i);
+}
+
+uint64_t tls_identity_hash(const struct tls_identity *i)
+{
+    return i->hash;
+}
+
 static void forgive_future(uint32_t *flags)
 {
-    if (atomic_load_explicit(&clock_unset, memory_order_relaxed))
+    if (tls_clock_is_unset())
         *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
 }
 
@@ -453,6 +503,7 @@ struct tls {
     struct tls_link link;      /* what stream.tls points to */
     struct tls_server *server; /* one of the two */
     struct tls_trust *trust;
+    struct tls_identity *identity; /* of the client, or NULL */
     struct handshake *hs;      /* NULL when it is over */
     char *cache_key;           /* of the client's session */
 };
@@ -593,6 +644,7 @@ void tls_link_free(struct tls_link *link)
     mbedtls_ssl_free(&t->ssl);
     tls_server_unref(t->server);
     tls_trust_free(t->trust);
+    tls_identity_free(t->identity);
     free(link->io.ahead);
     free(t->hs);
     free(t->cache_key);
@@ -787,7 +839,7 @@ static bool finish_handshake(struct tls *t, struct err *err)
 
     if (!tls_memory_hand_over(&hs->memory, &t->link.io))
         return err_set(err, "no memory");
-    _Atomic uint64_t *count = &handshakes[t->server != NULL][hs->resumed];
+    _Atomic uint64_t *count = &tls_handshakes[t->server != NULL][hs->resumed];
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
     free(hs);
     t->hs = NULL;
@@ -822,7 +874,7 @@ static bool shake_hands(struct stream *s, struct tls *t, uint64_t deadline, stru
         return true;
     }
     int saved = errno;
-    atomic_fetch_add_explicit(&failed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tls_failed, 1, memory_order_relaxed);
     if (t->hs->offered && !t->hs->note.why[0]) {
         tls_cache_drop(t->cache_key);
         saved = saved == EPROTO ? ESTALE : saved;
@@ -870,10 +922,16 @@ bool tls_connect(struct stream *s, const struct tls_client_options *options, uin
     errno = EINVAL;
     if (!options->name && !options->skip_name)
         return err_set(err, "no name to verify the certificate by");
-    struct tls *t = tls_new(s, options->skip_chain ? &trust->lax : &trust->strict);
+    struct tls_identity *own = options->identity;
+    struct tls *t = tls_new(s, options->skip_chain ? (own ? &own->lax : &trust->lax) : own ? &own->strict : &trust->strict);
     if (!t)
         return no_memory(err);
     t->trust = trust_ref(trust);
+    if (own) {
+        atomic_fetch_add_explicit(&own->refs, 1, memory_order_relaxed);
+        t->identity = own;
+        mbedtls_ssl_set_hs_ca_chain(&t->ssl, &trust->chain, NULL);
+    }
     t->hs->options = *options;
     t->hs->note.name = name;
     t->hs->resumed = true;
@@ -883,10 +941,10 @@ bool tls_connect(struct stream *s, const struct tls_client_options *options, uin
         errno = EINVAL;
         return err_set(err, "\"%.80s...\": not a host name", name);
     }
-    /* All that decided what was verified: a resumed session is not verified again. */
-    if (asprintf(&t->cache_key, "%llu%s%s%s/%s", (unsigned long long)trust->id,
-                 options->skip_chain ? "c" : "", options->skip_name ? "n" : "",
-                 atomic_load(&clock_unset) ? "f" : "", name) < 0) {
+    /* All that decided what was verified: a resumed session is not verified again, on either side. */
+    if (asprintf(&t->cache_key, "%llu/%llx%s%s%s/%s", (unsigned long long)trust->id,
+                 own ? (unsigned long long)own->hash : 0, options->skip_chain ? "c" : "", options->skip_name ? "n" : "",
+                 tls_clock_is_unset() ? "f" : "", name) < 0) {
         t->cache_key = NULL;
         tls_link_free(&t->link);
         return no_memory(err);

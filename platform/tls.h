@@ -60,10 +60,19 @@ void tls_trust_free(struct tls_trust *t);
  * accepted, expired ones and everything else not. Any thread. */
 void tls_clock_unset(bool unset);
 
+struct tls_identity; /* what a client shows of itself: certificate, chain, key; reference counted, immutable */
+/* From certificates and key, PEM or DER, its own certificate first; an expired one is no error. */
+bool tls_identity_open(struct tls_identity **out, const struct slice *certificates, size_t n, struct slice key, struct err *err);
+/* Drop the owner's reference; connections hold their own. NULL is taken. */
+void tls_identity_free(struct tls_identity *i);
+/* Differs between identities, and is the same for one that is opened again. */
+uint64_t tls_identity_hash(const struct tls_identity *i);
+
 struct tls_client_options {
     struct tls_trust *trust;
     const char *name;       /* SNI and the name to verify; zero-terminated */
     bool skip_chain, skip_name; /* backend tls.validateCertificateChain / Name = false */
+    struct tls_identity *identity; /* shown to a server that asks; NULL: none */
 };
 /* Handshake as client on a connected plain stream (fiber). Sessions are resumed per name where the
  * server allows it. err says what failed: "certificate: name mismatch: expected a.example, it is

@@ -146,4 +146,8 @@ bool tls_explain_alert(struct err *err, int alert);
 /* ---- for tests, before the first connection ---- */
 void tls_server_limit_to_12(struct tls_server *t);
 
+/* ---- the process (tls_state.c) ---- */
+extern _Atomic uint64_t tls_handshakes[2][2], tls_failed; /* [server][resumed] */
+bool tls_clock_is_unset(void);
+
 #endif

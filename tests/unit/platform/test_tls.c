@@ -118,7 +118,7 @@ static void verify(struct tls_server *tls, const struct verify_case *c)
     struct ends e;
     struct err err = { "" };
     struct tls_trust *trust = c->ca ? rig_trust(c->ca) : NULL;
-    const struct tls_client_options options = { trust, c->name, c->skip_chain, c->skip_name };
+    const struct tls_client_options options = { trust, c->name, c->skip_chain, c->skip_name, NULL };
 
     ends_open(&e, tls, NULL);
     bool ok = tls_connect(&e.client, &options, fiber_deadline_ms(RIG_WAIT_MS), &err);
@@ -228,7 +228,7 @@ static void serve_one(struct ends *e)
 static bool resumes(struct tls_server *tls, struct tls_trust *trust, const char *name,
                     bool skip_chain)
 {
-    const struct tls_client_options options = { trust, name, skip_chain, false };
+    const struct tls_client_options options = { trust, name, skip_chain, false, NULL };
     struct tls_counts before = tls_counts();
     struct ends e;
     struct err err = { "" };
