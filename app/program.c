@@ -9,6 +9,7 @@
 
 #include "app/program_int.h"
 #include "app/url.h"
+#include "platform/tls.h"
 
 static _Atomic uint64_t serials;
 
@@ -115,6 +116,8 @@ bool program_build(const struct program_input *input, const struct program_repor
 
 void program_free(struct program *p)
 {
+    for (struct program_identity *i = p->identities; i; i = i->next)
+        tls_identity_free(i->identity);
     arena_free(&p->arena);
     free(p);
 }

@@ -88,6 +88,12 @@ struct key_entry {
     bool secondary;
 };
 
+/* A client certificate that a backend is called with. */
+struct program_identity {
+    struct tls_identity *identity;
+    struct program_identity *next;
+};
+
 struct program {
     struct live_hold hold; /* first: see live.h */
     struct arena arena;
@@ -103,6 +109,7 @@ struct program {
     bool has_key_salt;
     const struct policy_pipeline *global; /* no API matched */
     unsigned n_apis, n_operations, n_subscriptions;
+    struct program_identity *identities; /* to close with it */
 };
 
 /* What the program is built from, and for whom. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/names.h"
+#include "platform/tls.h"
 
 static bool put(struct builder *b, struct map *m, struct slice key, void *value)
 {
@@ -88,14 +89,64 @@ static bool add_credentials(struct builder *b, const struct part *p, struct back
     struct slice scheme = json_str(json_path(credentials, "authorization", "scheme", NULL));
     struct slice parameter = json_str(json_path(credentials, "authorization", "parameter", NULL));
 
-    if (json_get(credentials, "certificate") || json_get(credentials, "certificateIds") || json_get(credentials, "managedIdentity"))
-        program_warn(b, "backend %.*s: client certificates and managed identities are not built yet: calls go without",
-                     SLICE_ARG(p->id));
+    if (json_get(credentials, "managedIdentity"))
+        program_warn(b, "backend %.*s: managed identities are not built yet: calls go without", SLICE_ARG(p->id));
     if (scheme.n && !add_pair(b, p, &backend->headers, SLICE("Authorization"),
                               arena_printf(b->arena, "%.*s %.*s", SLICE_ARG(scheme), SLICE_ARG(parameter))))
         return false;
     return add_pairs(b, p, json_get(credentials, "header"), &backend->headers) &&
            add_pairs(b, p, json_get(credentials, "query"), &backend->query);
+}
+
+/* ---- client certificates ---- */
+
+/* By id, as "/certificates/x" or a full resource id, or by thumbprint. */
+static const struct part *find_certificate(struct builder *b, struct slice name)
+{
+    for (const struct part *p = b->parts[PART_CERTIFICATE]; p; p = p->next)
+        if (slice_eq_icase(p->id, name_last_segment(name)) || slice_eq_icase(part_text(p, "thumbprint"), name))
+            return p;
+    return NULL;
+}
+
+static bool open_identity(struct builder *b, const struct part *certificate, struct tls_identity **out)
+{
+    const struct json *list = json_get(certificate->properties, "certificates");
+    struct slice *chain = arena_array(b->arena, struct slice, json_count(list) + 1), key = part_text(certificate, "data");
+    struct program_identity *owned = arena_new(b->arena, struct program_identity);
+    struct json_iter it = json_iter(list);
+    size_t n = 0;
+
+    if (!chain || !owned)
+        return err_set(b->err, "out of memory");
+    while (json_next(&it))
+        chain[n++] = crypto_base64_decode(b->arena, json_str(it.value));
+    if (!key.n)
+        return err_set(b->err, "certificate %.*s: has no private key, so a backend cannot be called with it", SLICE_ARG(certificate->id));
+    if (!tls_identity_open(out, chain, n, key, b->err))
+        return err_wrap(b->err, "certificate %.*s", SLICE_ARG(certificate->id));
+    owned->identity = *out;
+    owned->next = b->program->identities;
+    b->program->identities = owned;
+    return true;
+}
+
+/* The first of credentials.certificateIds, else of credentials.certificate: a connection shows one. */
+static bool choose_identity(struct builder *b, const struct part *p, struct tls_identity **out)
+{
+    const struct json *credentials = json_get(p->properties, "credentials"), *ids = json_get(credentials, "certificateIds");
+    struct json_iter it = json_iter(json_count(ids) ? ids : json_get(credentials, "certificate"));
+
+    *out = NULL;
+    if (!json_next(&it))
+        return true;
+    const struct part *certificate = find_certificate(b, json_str(it.value));
+    if (it.count > 1)
+        program_warn(b, "backend %.*s: of its %zu client certificates the first is shown", SLICE_ARG(p->id), it.count);
+    if (certificate)
+        return open_identity(b, certificate, out);
+    program_warn(b, "backend %.*s: no such certificate: %.*s: calls go without", SLICE_ARG(p->id), SLICE_ARG(json_str(it.value)));
+    return true;
 }
 
 static bool make_backend(struct builder *b, const struct part *p)
@@ -118,9 +169,13 @@ static bool make_backend(struct builder *b, const struct part *p)
     backend->fact.id = p->id;
     bool skip_chain = !json_bool(json_get(tls, "validateCertificateChain"), true);
     bool skip_name = !json_bool(json_get(tls, "validateCertificateName"), true);
+    struct tls_identity *identity;
+    if (!choose_identity(b, p, &identity))
+        return false;
     struct http1_target_options options = { .tls = backend->target.tls_name != NULL, .host = backend->target.host,
-                                            .port = backend->target.port, .skip_chain = skip_chain, .skip_name = skip_name };
-    if ((skip_chain || skip_name) && !http1_target_init(&backend->target, b->arena, &options, b->err))
+                                            .port = backend->target.port, .skip_chain = skip_chain, .skip_name = skip_name,
+                                            .identity = identity };
+    if ((skip_chain || skip_name || identity) && !http1_target_init(&backend->target, b->arena, &options, b->err))
         return false;
     return add_credentials(b, p, backend) && put(b, &b->program->backends, p->id, backend);
 }

@@ -111,6 +111,20 @@ static bool is_templated(struct slice url)
     return slice_find(url, SLICE("{{")) >= 0;
 }
 
+/* Certificates are never exported: those that a backend shows have to be given. */
+static void check_certificates(struct emitter *e, const struct resource *r)
+{
+    struct json_iter it = json_iter(json_path(r->properties, "credentials", "certificateIds", NULL));
+
+    while (json_next(&it)) {
+        struct slice id = name_last_segment(json_str(it.value)), near = tree_nearest(e->tree, RESOURCE_CERTIFICATE, id);
+        if (!tree_find(e->tree, RESOURCE_CERTIFICATE, id))
+            artifact_report_property(e->out, r->used ? ARTIFACT_ERROR : ARTIFACT_WARNING, r, "credentials",
+                                     "certificateIds: no such certificate: %.*s%s%.*s: give it in an overrides file (certificates: - name:)",
+                                     SLICE_ARG(id), near.n ? ": did you mean " : "", SLICE_ARG(near));
+    }
+}
+
 void emit_backend(struct emitter *e, const struct resource *r)
 {
     static const char *const dropped[] = { "description", NULL };
@@ -122,6 +136,7 @@ void emit_backend(struct emitter *e, const struct resource *r)
     if (!pool && !is_templated(url) && !artifact_has_token(url) && !url_parse(url, &parsed))
         artifact_report_property(e->out, r->used ? ARTIFACT_ERROR : ARTIFACT_WARNING, r, "url",
                            "url: \"%.*s\" is no http or https URL: correct it, or set it in an overrides file", SLICE_ARG(url));
+    check_certificates(e, r);
     if (has_plain_credentials(r) && !emit_may_publish_secret(e, arena_printf(e->arena, "backend %.*s: credentials", SLICE_ARG(r->id))))
         return;
     entity_open(e, r, dropped, &b);
