@@ -1,6 +1,8 @@
 /* Clocks of the operating system, and their text. */
 #include "platform/clock.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t read_clock(clockid_t id)
@@ -77,4 +79,47 @@ size_t clock_format(uint64_t wall_ns, unsigned digits, char out[CLOCK_TEXT_MAX])
     }
     *p = '\0';
     return (size_t)(p - out);
+}
+
+/* "" or "Z" or "+hh:mm": seconds east of UTC. */
+static bool parse_offset(const char *p, long *seconds)
+{
+    unsigned h, m;
+    int n = 0;
+
+    *seconds = 0;
+    if (!*p || ((*p == 'Z' || *p == 'z') && !p[1]))
+        return true;
+    if ((*p != '+' && *p != '-') || sscanf(p + 1, "%2u:%2u%n", &h, &m, &n) != 2 || n != 5 || p[6] || h > 14 || m > 59)
+        return false;
+    *seconds = (long)(h * 3600 + m * 60) * (*p == '-' ? -1 : 1);
+    return true;
+}
+
+bool clock_parse(struct slice text, uint64_t *wall_ns)
+{
+    char copy[CLOCK_TEXT_MAX + 16];
+    struct tm tm = { 0 };
+    uint64_t fraction = 0, scale = NS_PER_S;
+    long offset;
+
+    if (!text.n || text.n >= sizeof copy)
+        return false;
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    const char *p = strptime(copy, "%Y-%m-%d", &tm);
+    if (p && (*p == 'T' || *p == 't' || *p == ' '))
+        p = strptime(p + 1, "%H:%M:%S", &tm);
+    if (p && *p == '.')
+        for (p++; ascii_is_digit(*p); p++) {
+            scale /= 10;
+            fraction += (uint64_t)(*p - '0') * scale;
+        }
+    if (!p || tm.tm_year < 70 || !parse_offset(p, &offset))
+        return false;
+    time_t seconds = timegm(&tm);
+    if (seconds < offset)
+        return false;
+    *wall_ns = (uint64_t)(seconds - offset) * NS_PER_S + fraction;
+    return true;
 }

@@ -5,7 +5,10 @@
 #define PLATFORM_CLOCK_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "platform/base/slice.h"
 
 #define NS_PER_US UINT64_C(1000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -23,5 +26,8 @@ uint64_t clock_thread_cpu_us(void);
  * data. */
 #define CLOCK_TEXT_MAX 32
 size_t clock_format(uint64_t wall_ns, unsigned digits, char out[CLOCK_TEXT_MAX]);
+/* Read RFC 3339, "2026-01-31T12:00:00.5+01:00"; without an offset it is UTC, a date alone is its midnight. False: none, or before
+ * 1970. */
+bool clock_parse(struct slice text, uint64_t *wall_ns);
 
 #endif

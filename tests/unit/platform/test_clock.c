@@ -51,6 +51,31 @@ static void test_dates(void **state)
     }
 }
 
+static void test_parse(void **state)
+{
+    static const struct { const char *text; uint64_t ns; } rows[] = {
+        { "1970-01-01T00:00:00Z", 0 },
+        { "2026-01-31T12:00:00Z", UINT64_C(1769860800) * NS_PER_S },
+        { "2026-01-31T12:00:00.25Z", UINT64_C(1769860800) * NS_PER_S + 250 * NS_PER_MS },
+        { "2026-01-31T12:00:00", UINT64_C(1769860800) * NS_PER_S },
+        { "2026-01-31T13:30:00+01:30", UINT64_C(1769860800) * NS_PER_S },
+        { "2026-01-31T11:00:00.1234567-01:00", UINT64_C(1769860800) * NS_PER_S + 123456700 },
+        { "2026-01-31", UINT64_C(1769817600) * NS_PER_S },
+    };
+    static const char *const wrong[] = { "", "x", "2026", "2026-13-01", "2026-01-31T25:00:00Z", "2026-01-31T12:00", "2026-01-31Tx",
+                                         "2026-01-31T12:00:00+1", "2026-01-31T12:00:00Zz", "1969-12-31T23:59:59Z",
+                                         "1970-01-01T00:00:00+01:00", "2026-01-31T12:00:00.00000000000000000000000000000000000000Z" };
+    uint64_t ns;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(clock_parse(slice_from(rows[i].text), &ns));
+        assert_true(ns == rows[i].ns);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(clock_parse(slice_from(wrong[i]), &ns));
+}
+
 static void test_clocks_run(void **state)
 {
     uint64_t mono = clock_mono_ns(), wall = clock_wall_ns(), cpu = clock_thread_cpu_us();
@@ -69,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_parse),
         cmocka_unit_test(test_clocks_run),
     };
 
