@@ -9,18 +9,51 @@
 
 #include "app/program_int.h"
 #include "app/url.h"
+#include "platform/clock.h"
 #include "platform/tls.h"
 
 static _Atomic uint64_t serials;
 
 static const char *const part_names[PART_KINDS] = {
     "repository", "named-value", "backend", "fragment", "version-set", "api", "operation", "product", "gateway", "subscription",
-    "user", "policy", "responses", "certificate",
+    "user", "policy", "responses", "certificate", "group",
 };
 
 struct slice part_text(const struct part *p, const char *name)
 {
     return json_str(json_get(p->properties, name));
+}
+
+uint64_t part_time(const struct part *p, const char *name)
+{
+    uint64_t ns;
+
+    return clock_parse(part_text(p, name), &ns) ? ns : 0;
+}
+
+static struct slice name_of_part(const struct builder *b, enum part_kind kind, struct slice id)
+{
+    for (const struct part *p = b->parts[kind]; p; p = p->next)
+        if (slice_eq_icase(p->id, id) && part_text(p, "displayName").n)
+            return part_text(p, "displayName");
+    return id;
+}
+
+bool part_pairs(struct builder *b, const struct json *list, enum part_kind kind, struct fact_pairs *out)
+{
+    struct fact_pair *pairs = arena_array(b->arena, struct fact_pair, json_count(list) + 1);
+    struct json_iter it = json_iter(list);
+
+    if (!pairs)
+        return err_set(b->err, "out of memory");
+    out->v = pairs;
+    while (json_next(&it)) {
+        struct slice id = json_str(it.value).p ? json_str(it.value) : json_str(json_get(it.value, "id"));
+        struct slice name = json_str(json_get(it.value, "name"));
+        if (id.n || name.n)
+            pairs[out->n++] = (struct fact_pair){ id.n ? id : name, name.n ? name : name_of_part(b, kind, id) };
+    }
+    return true;
 }
 
 void program_warn(struct builder *b, const char *fmt, ...)

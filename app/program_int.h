@@ -14,7 +14,7 @@ struct part {
 
 enum part_kind {
     PART_REPOSITORY, PART_NAMED_VALUE, PART_BACKEND, PART_FRAGMENT, PART_VERSION_SET, PART_API, PART_OPERATION, PART_PRODUCT,
-    PART_GATEWAY, PART_SUBSCRIPTION, PART_USER, PART_POLICY, PART_RESPONSES, PART_CERTIFICATE, PART_KINDS
+    PART_GATEWAY, PART_SUBSCRIPTION, PART_USER, PART_POLICY, PART_RESPONSES, PART_CERTIFICATE, PART_GROUP, PART_KINDS
 };
 
 struct fragment {
@@ -35,6 +35,11 @@ struct builder {
 
 struct slice part_text(const struct part *p, const char *name);
 void program_warn(struct builder *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Wall time of a property, in nanoseconds; 0: none. */
+uint64_t part_time(const struct part *p, const char *name);
+/* A list of ids, or of {"id","name"}, as pairs; a name that is not given is looked up among the parts of that kind, else the id. */
+bool part_pairs(struct builder *b, const struct json *list, enum part_kind kind, struct fact_pairs *out);
 
 /* The steps, in order; each false with err set. */
 bool program_read_parts(struct builder *b);

@@ -59,6 +59,8 @@ static bool make_product(struct builder *b, const struct part *p)
         .limit = json_int(limit, 0),
         .apis = apis,
     };
+    if (!part_pairs(b, json_get(p->properties, "groups"), PART_GROUP, &product->fact.groups))
+        return false;
     map_init(&product->apis, b->arena);
     struct json_iter it = json_iter(links);
     while (json_next(&it))
@@ -144,6 +146,9 @@ static bool make_subscription(struct builder *b, const struct part *p)
         return no_memory(b);
     s->fact.id = p->id;
     s->fact.name = name.n ? name : p->id;
+    s->fact.created_ns = part_time(p, "createdDate");
+    s->fact.start_ns = part_time(p, "startDate");
+    s->fact.end_ns = part_time(p, "expirationDate");
     s->active = !state.n || slice_eq_icase(state, SLICE("active"));
     s->allow_tracing = json_bool(json_get(p->properties, "allowTracing"), false);
     s->user = owner_of(b, p);

@@ -191,6 +191,21 @@ static bool make_fragment(struct builder *b, const struct part *p)
     return put(b, &b->program->fragments, p->id, f);
 }
 
+/* [{"id": "x", "provider": "Aad"}] */
+static bool read_identities(struct builder *b, const struct part *p, struct fact_pairs *out)
+{
+    const struct json *list = json_get(p->properties, "identities");
+    struct fact_pair *pairs = arena_array(b->arena, struct fact_pair, json_count(list) + 1);
+    struct json_iter it = json_iter(list);
+
+    if (!pairs)
+        return err_set(b->err, "out of memory");
+    out->v = pairs;
+    while (json_next(&it))
+        pairs[out->n++] = (struct fact_pair){ json_str(json_get(it.value, "id")), json_str(json_get(it.value, "provider")) };
+    return true;
+}
+
 static bool make_user(struct builder *b, const struct part *p)
 {
     struct fact_user *u = arena_new(b->arena, struct fact_user);
@@ -202,6 +217,9 @@ static bool make_user(struct builder *b, const struct part *p)
     u->first_name = part_text(p, "firstName");
     u->last_name = part_text(p, "lastName");
     u->note = part_text(p, "note");
+    u->registered_ns = part_time(p, "registrationDate");
+    if (!part_pairs(b, json_get(p->properties, "groups"), PART_GROUP, &u->groups) || !read_identities(b, p, &u->identities))
+        return false;
     return put(b, &b->program->users, p->id, u);
 }
 

@@ -52,6 +52,11 @@ struct operation_file {
     struct operation_file *next;
 };
 
+struct links {
+    struct slice *v; /* ids */
+    size_t n, room;
+};
+
 struct resource {
     enum resource_kind kind;
     struct slice id;
@@ -61,9 +66,9 @@ struct resource {
     bool made;                   /* by the overrides */
     const struct json *properties; /* with overrides merged; an empty object when no file gives any */
     struct slice fragment, fragment_file; /* policy fragments: their text */
-    struct slice *links;           /* APIs of a product or gateway */
-    size_t n_links, room_links;
-    bool has_links;                /* gateways: a list exists, even an empty one */
+    struct links apis;             /* of a product or gateway */
+    struct links groups;           /* of a product */
+    bool has_apis;                /* gateways: a list exists, even an empty one */
     struct slice specification, specification_file; /* APIs */
     bool specification_yaml;
     struct slice unread_specification; /* name of one that cannot be served: .graphql, .wsdl, .wadl */
@@ -91,7 +96,7 @@ void artifact_report_property(struct artifacts *out, enum artifact_severity seve
 
 struct resource *tree_find(const struct tree *t, enum resource_kind kind, struct slice id);
 struct resource *tree_add(struct tree *t, enum resource_kind kind, struct slice id, struct slice dir);
-void tree_add_link(struct tree *t, struct resource *r, struct slice api);
+void tree_add_link(struct tree *t, struct links *links, struct slice id);
 /* Name of the resource of that kind in the artifacts closest to id, or the empty slice. */
 struct slice tree_nearest(const struct tree *t, enum resource_kind kind, struct slice id);
 

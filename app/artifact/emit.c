@@ -108,21 +108,21 @@ static void resolve_links(struct emitter *e, struct resource *r)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < r->n_links; i++) {
-        const struct resource *api = tree_find(e->tree, RESOURCE_API, r->links[i]);
+    for (size_t i = 0; i < r->apis.n; i++) {
+        const struct resource *api = tree_find(e->tree, RESOURCE_API, r->apis.v[i]);
         if (api)
-            r->links[n++] = api->id;
+            r->apis.v[n++] = api->id;
         else
-            artifact_report(e->out, ARTIFACT_ERROR, r->dir, "links to api \"%.*s\", which does not exist%.*s", SLICE_ARG(r->links[i]),
-                            SLICE_ARG(suggestion(e, RESOURCE_API, r->links[i])));
+            artifact_report(e->out, ARTIFACT_ERROR, r->dir, "links to api \"%.*s\", which does not exist%.*s", SLICE_ARG(r->apis.v[i]),
+                            SLICE_ARG(suggestion(e, RESOURCE_API, r->apis.v[i])));
     }
-    r->n_links = n;
+    r->apis.n = n;
 }
 
 static bool links_to(const struct resource *r, struct slice api)
 {
-    for (size_t i = 0; i < r->n_links; i++)
-        if (slice_eq_icase(name_api_root(r->links[i]), name_api_root(api)))
+    for (size_t i = 0; i < r->apis.n; i++)
+        if (slice_eq_icase(name_api_root(r->apis.v[i]), name_api_root(api)))
             return true;
     return false;
 }
@@ -151,8 +151,8 @@ static void skip_api(struct emitter *e, struct resource *r, const struct resourc
 
 static bool has_served_link(struct emitter *e, const struct resource *product)
 {
-    for (size_t i = 0; i < product->n_links; i++)
-        if (!tree_find(e->tree, RESOURCE_API, product->links[i])->skipped)
+    for (size_t i = 0; i < product->apis.n; i++)
+        if (!tree_find(e->tree, RESOURCE_API, product->apis.v[i])->skipped)
             return true;
     return false;
 }
@@ -354,23 +354,34 @@ static void emit_api(struct emitter *e, const struct resource *api)
 
 /* ---- products and gateways: their links become a list ---- */
 
+static void put_link(struct buf *b, bool *first, struct slice id)
+{
+    buf_puts(b, *first ? "" : ",");
+    *first = false;
+    buf_put_json(b, id);
+}
+
 static void emit_linked(struct emitter *e, const struct resource *r)
 {
-    static const char *const dropped[] = { "description", "terms", "apis", NULL };
+    static const char *const dropped[] = { "description", "terms", "apis", "groups", NULL };
     bool first_link = true;
     struct buf b;
     bool first = entity_open(e, r, dropped, &b);
 
-    if (r->kind == RESOURCE_PRODUCT || r->has_links) {
+    if (r->kind == RESOURCE_PRODUCT || r->has_apis) {
         entity_member(&b, &first, "apis");
         buf_putc(&b, '[');
-        for (size_t i = 0; i < r->n_links; i++) {
-            if (tree_find(e->tree, RESOURCE_API, r->links[i])->skipped)
-                continue;
-            buf_puts(&b, first_link ? "" : ",");
-            first_link = false;
-            buf_put_json(&b, r->links[i]);
-        }
+        for (size_t i = 0; i < r->apis.n; i++)
+            if (!tree_find(e->tree, RESOURCE_API, r->apis.v[i])->skipped)
+                put_link(&b, &first_link, r->apis.v[i]);
+        buf_putc(&b, ']');
+    }
+    if (r->groups.n) {
+        entity_member(&b, &first, "groups");
+        buf_putc(&b, '[');
+        first_link = true;
+        for (size_t i = 0; i < r->groups.n; i++)
+            put_link(&b, &first_link, r->groups.v[i]);
         buf_putc(&b, ']');
     }
     entity_close(e, r, &b);

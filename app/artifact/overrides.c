@@ -274,11 +274,11 @@ static void override_links(const struct overlay *o, struct resource *r, const st
 {
     struct json_iter it = json_iter(apis);
 
-    r->has_links |= apis != NULL;
+    r->has_apis |= apis != NULL;
     while (json_next(&it)) {
         struct slice name = json_str(json_get(it.value, "name"));
         if (name.n)
-            tree_add_link(o->tree, r, name);
+            tree_add_link(o->tree, &r->apis, name);
         else
             complain(o, "apis: each entry needs a `name`");
     }
@@ -360,7 +360,7 @@ static void override_entry(struct overlay *o, enum resource_kind kind, unsigned 
 /* ---- lists ---- */
 
 /* Those of an overrides file that a gateway has no use for, and scalars. */
-static const char *const ignored_keys[] = { "apimServiceName", "loggers", "diagnostics", "groups", "tags", "workspaces" };
+static const char *const ignored_keys[] = { "apimServiceName", "loggers", "diagnostics", "tags", "workspaces" };
 
 static void unknown_list(struct overlay *o, struct slice key, const struct json *list)
 {

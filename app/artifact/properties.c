@@ -4,8 +4,9 @@
 
 #include "platform/base/buf.h"
 #include "platform/base/nearest.h"
+#include "platform/clock.h"
 
-enum property_type { ANY, TEXT, BOOL, LIST, OBJECT, NUMBER };
+enum property_type { ANY, TEXT, DATE, BOOL, LIST, OBJECT, NUMBER };
 
 struct property_def {
     const char *name, *choices;
@@ -22,7 +23,7 @@ static const struct property_def defs[] = {
 };
 
 static const char *const type_names[] = {
-    [TEXT] = "text", [BOOL] = "true or false", [LIST] = "a list", [OBJECT] = "an object", [NUMBER] = "a number",
+    [TEXT] = "text", [DATE] = "a date, like 2026-01-31T12:00:00Z", [BOOL] = "true or false", [LIST] = "a list", [OBJECT] = "an object", [NUMBER] = "a number",
 };
 
 static const struct property_def *find_def(enum resource_kind kind, struct slice name)
@@ -71,10 +72,14 @@ static void wrong(struct tree *t, const struct resource *r, const struct propert
                        def->choices ? def->choices : "");
 }
 
-static bool has_type(enum property_type type, enum json_type is)
+static bool has_type(enum property_type type, const struct json *value)
 {
+    enum json_type is = json_type(value);
+    uint64_t ns;
+
     switch (type) {
     case ANY: return true;
+    case DATE: return clock_parse(json_str(value), &ns);
     case TEXT: return is == JSON_STRING;
     case BOOL: return is == JSON_BOOL;
     case LIST: return is == JSON_ARRAY;
@@ -112,7 +117,7 @@ static void check_resource(struct tree *t, struct resource *r)
     buf_putc(&b, '{');
     while (json_next(&it)) {
         const struct property_def *def = find_def(r->kind, it.key);
-        bool right = !def || json_type(it.value) == JSON_NULL || has_type(def->type, json_type(it.value));
+        bool right = !def || json_type(it.value) == JSON_NULL || has_type(def->type, it.value);
         buf_puts(&b, first ? "" : ",");
         first = false;
         buf_put_json(&b, it.key);

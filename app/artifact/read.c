@@ -123,26 +123,26 @@ static void read_policy(struct tree *t, const char *dir, struct slice scope)
 
 /* ---- links: products/<id>/apis/<api>/productApiInformation.json, or apis.json = [{"name": api}] ---- */
 
-void tree_add_link(struct tree *t, struct resource *r, struct slice api)
+void tree_add_link(struct tree *t, struct links *links, struct slice id)
 {
-    for (size_t i = 0; i < r->n_links; i++)
-        if (slice_eq(r->links[i], api))
+    for (size_t i = 0; i < links->n; i++)
+        if (slice_eq(links->v[i], id))
             return;
-    if (r->n_links == r->room_links) {
-        size_t room = r->room_links ? 2 * r->room_links : 8;
+    if (links->n == links->room) {
+        size_t room = links->room ? 2 * links->room : 8;
         struct slice *grown = arena_array(t->arena, struct slice, room);
         if (!grown)
             return;
-        if (r->n_links)
-            memcpy(grown, r->links, r->n_links * sizeof *grown);
-        r->links = grown;
-        r->room_links = room;
+        if (links->n)
+            memcpy(grown, links->v, links->n * sizeof *grown);
+        links->v = grown;
+        links->room = room;
     }
-    r->links[r->n_links++] = api;
+    links->v[links->n++] = id;
 }
 
-/* [{"name": api}], also plain names. */
-static void read_link_list(struct tree *t, struct resource *r, const char *path)
+/* [{"name": id}], also plain names. */
+static void read_link_list(struct tree *t, struct links *links, const char *path)
 {
     struct source source = { 0 };
     const struct json *json = read_json(t, path, &source);
@@ -153,13 +153,13 @@ static void read_link_list(struct tree *t, struct resource *r, const char *path)
         struct slice name = json_str(it.value).p ? json_str(it.value) : json_str(json_get(it.value, "name"));
         right = name.n > 0;
         if (right)
-            tree_add_link(t, r, name);
+            tree_add_link(t, links, name);
     }
     if (!right)
-        artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "give a list of APIs: [{ \"name\": \"id\" }]");
+        artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "give a list of names: [{ \"name\": \"id\" }]");
 }
 
-static void read_link_folder(struct tree *t, struct resource *r, const char *folder)
+static void read_link_folder(struct tree *t, struct links *links, const char *folder)
 {
     struct slice *names;
     size_t n;
@@ -169,20 +169,20 @@ static void read_link_folder(struct tree *t, struct resource *r, const char *fol
     for (size_t i = 0; i < n; i++) {
         char *path = file_join(t->arena, folder, names[i]);
         if (path && file_is_dir(path) && names[i].p[0] != '.')
-            tree_add_link(t, r, names[i]);
+            tree_add_link(t, links, names[i]);
     }
 }
 
-/* The link files win over the older list. */
-static void read_links(struct tree *t, struct resource *r, const char *dir)
+/* Folder `name`, whose link files win over the older list `list`; true when one of them is there. */
+static bool read_links(struct tree *t, struct links *links, const char *dir, const char *name, const char *older_name)
 {
-    char *folder = child(t, dir, "apis"), *older = child(t, dir, "apis.json");
+    char *folder = child(t, dir, name), *older = child(t, dir, older_name);
 
-    r->has_links = folder || older;
     if (folder && file_is_dir(folder))
-        read_link_folder(t, r, folder);
-    if (!r->n_links && older)
-        read_link_list(t, r, older);
+        read_link_folder(t, links, folder);
+    if (!links->n && older)
+        read_link_list(t, links, older);
+    return folder || older;
 }
 
 /* ---- APIs ---- */
@@ -363,7 +363,9 @@ static void read_resource(struct tree *t, enum resource_kind kind, const char *d
     if (kind == RESOURCE_FRAGMENT)
         read_fragment(t, r, dir);
     if (kind == RESOURCE_PRODUCT || kind == RESOURCE_GATEWAY)
-        read_links(t, r, dir);
+        r->has_apis = read_links(t, &r->apis, dir, "apis", "apis.json");
+    if (kind == RESOURCE_PRODUCT)
+        (void)read_links(t, &r->groups, dir, "groups", "groups.json");
     if (kind == RESOURCE_PRODUCT)
         read_policy(t, dir, arena_printf(t->arena, "product/%.*s", SLICE_ARG(id)));
 }
@@ -391,7 +393,7 @@ static void read_folder(struct tree *t, enum resource_kind kind, const char *dir
 /* Folders that describe, and that a gateway has no use for. */
 static bool is_descriptive(struct slice name)
 {
-    static const char *const folders[] = { "tags", "groups", "loggers", "diagnostics" };
+    static const char *const folders[] = { "tags", "loggers", "diagnostics" };
 
     for (size_t i = 0; i < COUNT_OF(folders); i++)
         if (slice_eq(name, slice_from(folders[i])))

@@ -41,6 +41,11 @@ api sold '"path":"sold"'
 api free '"path":"free"'
 properties products/Gold/productInformation.json '"displayName":"Gold","state":"published"'
 properties products/Gold/apis/SOLD/productApiInformation.json ''
+properties groups/crew/groupInformation.json '"displayName":"The crew"'
+properties products/Gold/groups/crew/productGroupInformation.json ''
+document products/Gold/policy.xml <<'X'
+<outbound><base /><set-header name="X-Sold" exists-action="override"><value>@(string.Join(",", context.Product.Groups.Select(g => g.Id + "=" + g.Name)) + " " + context.Subscription.StartDate.Value.ToString("yyyy-MM-dd"))</value></set-header></outbound>
+X
 properties products/open/productInformation.json '"subscriptionRequired":false'
 document products/open/apis.json <<<'[{"name":"free"}]'
 document products/open/policy.xml <<'X'
@@ -52,7 +57,7 @@ sed -i '1s/^/<outbound>/; $s/$/<\/outbound>/' "$a/products/open/policy.xml" # a 
 properties 'named values/62825/namedValueInformation.json' '"displayName":"Key-Of-Backend","secret":true'
 properties 'named values/n/namedValueInformation.json' '"displayName":"wrapped","value":"@(context.Api.Id + \"!\")"'
 document 'policy fragments/who/policy.xml' <<'X'
-<fragment><set-header name="X-Who" exists-action="override"><value>@(context.User == null ? "nobody" : context.User.FirstName + "/" + context.User.Id)</value></set-header></fragment>
+<fragment><set-header name="X-Who" exists-action="override"><value>@(context.User == null ? "nobody" : context.User.FirstName + "/" + context.User.Id + "/" + string.Join(",", context.User.Groups.Select(g => g.Id + "=" + g.Name)))</value></set-header></fragment>
 X
 document 'backends/guide/backend.xml' <<X
 <!-- <backend id="other"/> --><backend id="guide"><service url="$backend/guide?a=1&amp;b=2" /></backend>
@@ -100,11 +105,11 @@ printf 'key-from-a-file\r\n' > "$work/key.txt"
 cat > "$work/o.yaml" <<'Y'
 apimServiceName: elsewhere
 namedValues: [{name: Key-Of-Backend, properties: {value: "@env:BACKEND_KEY"}}]
-users: [{name: u1, properties: {firstName: Ann, email: ann@example.org}}]
+users: [{name: u1, properties: {firstName: Ann, email: ann@example.org, groups: [crew, {id: vip}]}}]
 subscriptions:
   - {name: all, properties: {primaryKey: 11111111, secondaryKey: key-all-2}}
   - {name: one, properties: {primaryKey: "@file:key.txt"}}
-  - {name: gold, properties: {primaryKey: key-gold}}
+  - {name: gold, properties: {primaryKey: key-gold, startDate: 2026-01-02}}
   - {name: off, properties: {primaryKey: key-off}}
 Y
 export BACKEND_KEY=backend-secret
@@ -158,9 +163,10 @@ for key in 11111111 key-all-2 key-from-a-file; do
     head_has 'X-Wrapped: kept!'
 done
 status 200 "$url/kept/x" -H 'Ocp-Apim-Subscription-Key: 11111111'
-head_has 'X-Who: Ann/u1'
+head_has 'X-Who: Ann/u1/crew=The crew,vip=vip'
 status 200 "$url/sold/x" -H 'Ocp-Apim-Subscription-Key: key-gold'
-head_has 'X-Who: /ghost'
+head_has 'X-Who: /ghost/'
+head_has 'X-Sold: crew=The crew 2026-01-02'
 status 401 "$url/sold/x" -H 'Ocp-Apim-Subscription-Key: key-from-a-file'
 status 200 "$url/free/x"
 head_has 'X-Product: open'

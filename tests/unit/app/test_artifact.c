@@ -14,6 +14,9 @@ static void test_both_link_layouts(void **state)
     put(&w, "products/new/productInformation.json", "{\"properties\":{}}");
     put(&w, "products/new/apis/a/productApiInformation.json", "{}");
     put(&w, "products/new/apis/g/productApiInformation.json", "{}");
+    put(&w, "groups/crew/groupInformation.json", "{\"properties\":{\"displayName\":\"The crew\"}}");
+    put(&w, "products/new/groups/crew/productGroupInformation.json", "{}");
+    put(&w, "products/old/groups.json", "[{\"name\":\"guests\"}]");
     put(&w, "products/old/productInformation.json", "{\"properties\":{}}");
     put(&w, "products/old/apis.json", "[{\"name\":\"a\"},{\"name\":\"b\"}]");
     put(&w, "gateways/none/gatewayInformation.json", "{\"properties\":{}}");
@@ -22,7 +25,9 @@ static void test_both_link_layouts(void **state)
     load(&w, NULL, NULL, false);
     assert_true(w.ok);
     has(&w, "product", "new", "\"apis\":[\"a\"]");
-    has(&w, "product", "old", "\"apis\":[\"a\",\"b\"]");
+    has(&w, "product", "old", "\"apis\":[\"a\",\"b\"],\"groups\":[\"guests\"]");
+    has(&w, "product", "new", "\"groups\":[\"crew\"]");
+    has(&w, "group", "crew", "\"displayName\":\"The crew\"");
     assert_true(slice_find(line_of(&w, "gateway", "none"), SLICE("apis")) < 0);
     says(&w, ARTIFACT_SKIP, "api g", "graphql");
     says(&w, ARTIFACT_SKIP, "workspaces/x", "not served");
@@ -133,6 +138,7 @@ static void test_properties(void **state)
         { "subscriptions/s", "\"scope\":\"/apis/ba\"", ARTIFACT_ERROR, "no such api: did you mean b" },
         { "subscriptions/s", "\"scope\":\"b\"", ARTIFACT_ERROR, "give /products/ID, /apis/ID or /apis" },
         { "subscriptions/s", "\"scope\":\"/apis\",\"state\":\"dead\"", ARTIFACT_ERROR, "active|suspended" },
+        { "subscriptions/s", "\"scope\":\"/apis\",\"startDate\":\"yesterday\"", ARTIFACT_ERROR, "startDate: \"yesterday\": give a date" },
         { "subscriptions/s", "\"scope\":\"/apis\"", ARTIFACT_WARNING, "has no key" },
         { "subscriptions/s", "\"scope\":\"/apis\",\"primaryKey\":\"{#K#}\"", ARTIFACT_ERROR, "primaryKey: still holds" },
         { "subscriptions/s", "\"scope\":\"/apis\",\"primaryKey\":\"same\",\"secondaryKey\":\"taken\"", ARTIFACT_ERROR,
