@@ -250,11 +250,48 @@ static bool write_document(struct arena *a, yaml_document_t *document, struct sl
     return !w.out.failed || err_set(err, "document too large");
 }
 
+/* +1 for the beginning of a sequence or mapping, -1 for its end. */
+static int nesting(const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_SEQUENCE_START_EVENT:
+    case YAML_MAPPING_START_EVENT: return 1;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT: return -1;
+    default: return 0;
+    }
+}
+
+/* libyaml takes time that grows with the square of the depth (15 s for 100 kB of '['), so the depth is looked at first, event by
+ * event. Anything else that is wrong is left to be found by the reading. */
+static bool depth_is_bounded(struct slice text, struct err *err)
+{
+    yaml_parser_t parser;
+    yaml_event_t event;
+    int depth = 0;
+    bool more = true;
+
+    if (!yaml_parser_initialize(&parser))
+        return err_set(err, "out of memory");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
+    while (more && depth <= (int)YAML_DEPTH_MAX && yaml_parser_parse(&parser, &event)) {
+        depth += nesting(&event);
+        if (depth > (int)YAML_DEPTH_MAX)
+            at_mark(err, event.start_mark, "nested too deeply");
+        more = event.type != YAML_STREAM_END_EVENT && event.type != YAML_DOCUMENT_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return depth <= (int)YAML_DEPTH_MAX;
+}
+
 bool yaml_to_json(struct arena *a, struct slice text, struct slice *json, struct err *err)
 {
     yaml_parser_t parser;
     yaml_document_t document;
 
+    if (!depth_is_bounded(text, err))
+        return false;
     if (!yaml_parser_initialize(&parser))
         return err_set(err, "out of memory");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);

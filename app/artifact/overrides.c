@@ -424,7 +424,8 @@ static const struct json *read_document(struct overlay *o, const char *path)
 
 static bool override_from(struct tree *t, const char *path)
 {
-    struct overlay o = { .tree = t, .file = slice_from(path), .source.file = slice_from(path) };
+    struct slice file = arena_copy(t->arena, slice_from(path));
+    struct overlay o = { .tree = t, .file = file, .source.file = file };
     const struct json *document = read_document(&o, path);
     struct json_iter it = json_iter(document);
 

@@ -66,9 +66,24 @@ static void test_wrong(void **state)
     arena_free(&a);
 }
 
+/* Of the depth alone, long before the end: libyaml would take minutes. */
+static void test_deep(void **state)
+{
+    static char deep[1 << 20];
+    struct arena a;
+    struct slice json;
+    struct err err;
+
+    arena_init_growing(&a, 64 << 20);
+    memset(deep, '[', sizeof deep);
+    assert_false(yaml_to_json(&a, slice_of(deep, sizeof deep), &json, &err));
+    assert_non_null(strstr(err.text, "line 1 column 65: nested too deeply"));
+    arena_free(&a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_json), cmocka_unit_test(test_wrong) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_json), cmocka_unit_test(test_wrong), cmocka_unit_test(test_deep) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
