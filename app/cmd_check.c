@@ -11,7 +11,7 @@
 
 #define POLICY_FILE_MAX (16u << 20)
 
-#define OVERRIDES_MAX 16
+#define OVERRIDES_MAX 64
 
 struct tally {
     struct cli *cli;
@@ -72,6 +72,16 @@ static bool check_file(struct cli *c, const char *path, struct tally *t)
     return ok;
 }
 
+static const char *without_end_slashes(struct cli *c, const char *dir)
+{
+    struct slice text = slice_from(dir);
+
+    while (text.n > 1 && text.p[text.n - 1] == '/')
+        text.n--;
+    const char *trimmed = arena_cstr(&c->arena, text);
+    return trimmed ? trimmed : dir;
+}
+
 static void check_artifacts(struct cli *c, const char *dir, struct tally *t)
 {
     struct artifact_options options = { .dir = dir, .overrides = t->overrides, .n_overrides = t->n_overrides,
@@ -81,7 +91,7 @@ static void check_artifacts(struct cli *c, const char *dir, struct tally *t)
     struct program *program;
     struct err err;
 
-    t->dir = dir;
+    t->dir = without_end_slashes(c, dir);
     (void)artifact_load(&c->arena, &options, &found);
     for (const struct artifact_problem *x = found.problems; x; x = x->next)
         print_problem(t, x);

@@ -11,7 +11,7 @@
 #include "store/manifest.h"
 #include "sync/publish.h"
 
-#define OVERRIDES_MAX 16
+#define OVERRIDES_MAX 64
 #define KEYS_MAX 8
 #define KEY_FILE_MAX 65536u
 

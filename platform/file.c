@@ -214,6 +214,13 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+bool file_is_there(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
 bool file_is_dir(const char *path)
 {
     struct stat st;

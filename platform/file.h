@@ -19,6 +19,8 @@ bool file_write_new(const char *path, struct slice data, mode_t mode, struct err
 /* mkdir -p; an existing directory is fine. */
 bool file_make_dirs(const char *path, mode_t mode, struct err *err) WARN_UNUSED;
 bool file_exists(const char *path);
+/* There is something of that name, if only a link to nothing. */
+bool file_is_there(const char *path);
 bool file_is_dir(const char *path);
 /* Names in a directory without "." and "..", sorted by bytes. */
 bool file_list(struct arena *a, const char *path, struct slice **names, size_t *n,

@@ -122,13 +122,17 @@ bool artifact_has_token(struct slice text);
 /* The known property that `name` is a misspelling of, or NULL when it is known or like none. */
 const char *artifact_property_nearest(enum resource_kind kind, struct slice name);
 /* The operations of an API out of its specification; reports problems itself. */
-void artifact_emit_openapi(struct tree *t, const struct resource *api);
+struct route_table;
+void artifact_emit_openapi(struct tree *t, const struct resource *api, struct route_table *routes);
+/* Report a URL template that is none, in the file where it stands. */
+void artifact_try_template(struct tree *t, struct route_table *routes, struct slice file, struct slice operation, struct slice template);
 
 /* A specification while its operations are written. */
 struct openapi {
     struct tree *tree;
     const struct resource *api;
     const struct json *document;
+    struct route_table *routes; /* to try templates on */
     struct map ids; /* of operations, those that are taken */
 };
 /* Follow "$ref" inside the document; NULL when it leads nowhere. */
@@ -143,6 +147,7 @@ struct emitter {
     struct arena *arena;
     uint8_t salt[CRYPTO_SHA256_BYTES];
     struct map current;      /* API without revision -> the struct resource that says it is current */
+    struct map places;       /* path, version and revision -> struct resource of the API there */
     struct map named_values; /* displayName -> struct resource */
     struct map keys;         /* hash of a subscription key -> struct resource that has it */
 };

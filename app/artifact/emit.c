@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/names.h"
+#include "app/router.h"
 #include "app/url.h"
 #include "platform/base/nearest.h"
 
@@ -193,7 +194,17 @@ static struct slice upper(struct arena *a, struct slice text)
     return to ? slice_of(to, text.n) : SLICE_NONE;
 }
 
-static void emit_operation_file(struct emitter *e, const struct resource *api, const struct operation_file *op)
+/* Any method will do: what takes the same requests is found when the program is built. */
+void artifact_try_template(struct tree *t, struct route_table *routes, struct slice file, struct slice operation, struct slice template)
+{
+    struct err err;
+
+    if (!route_table_add(routes, SLICE("GET"), template, NULL, &err))
+        artifact_report(t->out, ARTIFACT_ERROR, file, "operation %.*s: %s", SLICE_ARG(operation), err.text);
+}
+
+static void emit_operation_file(struct emitter *e, const struct resource *api, const struct operation_file *op,
+                                struct route_table *routes)
 {
     static const char *const dropped[] = { "description", "apiId", "method", "responses", NULL };
     struct slice method = json_str(json_get(op->properties, "method")), template = json_str(json_get(op->properties, "urlTemplate"));
@@ -206,6 +217,7 @@ static void emit_operation_file(struct emitter *e, const struct resource *api, c
         artifact_report(e->out, ARTIFACT_ERROR, op->file, "an operation needs \"method\" and \"urlTemplate\"");
         return;
     }
+    artifact_try_template(e->tree, routes, op->file, op->id, template);
     bool first = entity_open(e, &as, dropped, &b);
     entity_member(&b, &first, "apiId");
     buf_put_json(&b, api->id);
@@ -266,17 +278,22 @@ static uint64_t folder_revision(struct slice id)
     return root.n < id.n && slice_to_u64(slice_skip(id, root.n + 5), UINT32_MAX, &n) ? n : 0;
 }
 
-static struct slice check_revision(struct emitter *e, const struct resource *api)
+static struct slice revision_of(struct emitter *e, const struct resource *api)
 {
     struct slice given = resource_text(api, "apiRevision");
+    uint64_t folder = folder_revision(api->id);
+
+    return given.n ? given : arena_printf(e->arena, "%llu", (unsigned long long)(folder ? folder : 1));
+}
+
+static void check_revision(struct emitter *e, const struct resource *api)
+{
+    struct slice given = revision_of(e, api);
     uint64_t folder = folder_revision(api->id), n;
 
-    if (!given.n)
-        return arena_printf(e->arena, "%llu", (unsigned long long)(folder ? folder : 1));
     if (!slice_to_u64(given, UINT32_MAX, &n) || (folder && n != folder))
         artifact_report_property(e->out, ARTIFACT_ERROR, api, "apiRevision",
                            "apiRevision: \"%.*s\": %s", SLICE_ARG(given), folder ? "the folder says otherwise" : "give a number");
-    return given;
 }
 
 /* Of the revisions of an API the one that says so is current; when none does, the one in the plain folder. */
@@ -317,12 +334,27 @@ static struct slice check_version_set(struct emitter *e, const struct resource *
     return id;
 }
 
+/* Two APIs at one place; paths that only look different are left to the gateway's own tables. */
+static void check_place(struct emitter *e, const struct resource *api)
+{
+    struct slice path = name_trim_slashes(resource_text(api, "path")), set = name_last_segment(resource_text(api, "apiVersionSetId"));
+    struct slice place = arena_printf(e->arena, "%.*s %.*s %.*s %.*s", SLICE_ARG(path), SLICE_ARG(set),
+                                      SLICE_ARG(resource_text(api, "apiVersion")), SLICE_ARG(revision_of(e, api)));
+    const struct resource *other = map_get(&e->places, place);
+
+    if (other)
+        artifact_report_property(e->out, ARTIFACT_ERROR, api, "path", "path: \"%.*s\" is that of api %.*s too", SLICE_ARG(path),
+                                 SLICE_ARG(other->id));
+    else if (!map_put(&e->places, place, (void *)(uintptr_t)api))
+        return; /* the arena is full: said at the end */
+}
+
 static void put_api(struct emitter *e, const struct resource *api)
 {
     static const char *const dropped[] = { "description", "contact", "license", "termsOfServiceUrl", "authenticationSettings",
                                            "apiRevisionDescription", "apiVersionDescription", "format", "value", "apiRevision",
                                            "isCurrent", "apiVersionSetId", NULL };
-    struct slice revision = check_revision(e, api), set = check_version_set(e, api);
+    struct slice revision = revision_of(e, api), set = check_version_set(e, api);
     struct buf b;
     bool first = entity_open(e, api, dropped, &b);
 
@@ -339,15 +371,20 @@ static void put_api(struct emitter *e, const struct resource *api)
 
 static void emit_api(struct emitter *e, const struct resource *api)
 {
+    struct route_table routes;
+
+    route_table_init(&routes, e->arena);
+    check_place(e, api);
     if (!resource_text(api, "path").p)
         artifact_report(e->out, ARTIFACT_ERROR, api->file, "\"path\" is missing: the API's part of the URL (\"\": all of it)");
+    check_revision(e, api);
     check_service_url(e, api);
     check_protocols(e, api);
     put_api(e, api);
     if (api->specification.n)
-        artifact_emit_openapi(e->tree, api);
+        artifact_emit_openapi(e->tree, api, &routes);
     for (const struct operation_file *op = api->operations; op; op = op->next)
-        emit_operation_file(e, api, op);
+        emit_operation_file(e, api, op, &routes);
     if (!api->specification.n && !api->operations)
         artifact_report(e->out, ARTIFACT_WARNING, api->dir, "neither a specification nor operationInformation.json: no operations");
 }
@@ -553,6 +590,7 @@ void artifact_emit(struct tree *t)
     map_init(&e.named_values, t->arena);
     map_init(&e.keys, t->arena);
     map_init_icase(&e.current, t->arena);
+    map_init_icase(&e.places, t->arena);
     find_current(&e);
     emit_repository(&e);
     for (struct resource *r = t->first; r; r = r->next)

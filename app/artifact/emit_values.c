@@ -137,6 +137,8 @@ void emit_backend(struct emitter *e, const struct resource *r)
         artifact_report_property(e->out, r->used ? ARTIFACT_ERROR : ARTIFACT_WARNING, r, "url",
                            "url: \"%.*s\" is no http or https URL: correct it, or set it in an overrides file", SLICE_ARG(url));
     check_certificates(e, r);
+    if (pool && r->used)
+        artifact_report_property(e->out, ARTIFACT_ERROR, r, "type", "pools are not built yet: a policy that names it cannot be served");
     if (has_plain_credentials(r) && !emit_may_publish_secret(e, arena_printf(e->arena, "backend %.*s: credentials", SLICE_ARG(r->id))))
         return;
     entity_open(e, r, dropped, &b);

@@ -218,7 +218,9 @@ static void emit_operation(struct openapi *o, struct slice path, const char *met
     if (!display.n)
         display = id;
     buf_init(&properties, a);
-    put_operation(&properties, o->api->id, display, method, url_template(o, path, item, operation));
+    struct slice template = url_template(o, path, item, operation);
+    put_operation(&properties, o->api->id, display, method, template);
+    artifact_try_template(o->tree, o->routes, o->api->specification_file, id, template);
     id = arena_printf(a, "%.*s/%.*s", SLICE_ARG(o->api->id), SLICE_ARG(id));
     artifact_add_entity(o->tree, "operation", id, buf_slice(&properties));
     openapi_emit_responses(o, id, operation);
@@ -275,9 +277,9 @@ static bool check_document(const struct openapi *o)
     return !why;
 }
 
-void artifact_emit_openapi(struct tree *t, const struct resource *api)
+void artifact_emit_openapi(struct tree *t, const struct resource *api, struct route_table *routes)
 {
-    struct openapi o = { .tree = t, .api = api, .document = parse_specification(t, api) };
+    struct openapi o = { .tree = t, .api = api, .document = parse_specification(t, api), .routes = routes };
 
     if (!o.document || !check_document(&o))
         return;

@@ -90,12 +90,12 @@ static const struct json *read_properties(struct tree *t, const char *path, cons
     return properties;
 }
 
-/* File `name` in dir, or NULL when there is none. */
+/* File `name` in dir, or NULL when there is none. A link to nothing is there: reading it will say so. */
 static char *child(struct tree *t, const char *dir, const char *name)
 {
     char *path = file_join(t->arena, dir, slice_from(name));
 
-    return path && file_exists(path) ? path : NULL;
+    return path && file_is_there(path) ? path : NULL;
 }
 
 static bool list(struct tree *t, const char *dir, struct slice **names, size_t *n)

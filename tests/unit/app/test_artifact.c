@@ -132,6 +132,7 @@ static void test_properties(void **state)
           ":3: apiVersionSetId: no such version set: vv: did you mean v" },
         { "apis/a;rev=2", "\"path\":\"a\",\"apiRevision\":\"3\"", ARTIFACT_ERROR, "the folder says otherwise" },
         { "apis/a", "\"path\":\"a\",\"type\":\"soap\"", ARTIFACT_SKIP, "type soap" },
+        { "apis/a", "\"path\":\"/B/\"", ARTIFACT_ERROR, "that of api" },
         { "products/p", "\"state\":\"publishd\"", ARTIFACT_ERROR, "give one of published|notPublished" },
         { "version sets/w", "\"displayName\":\"w\"", ARTIFACT_ERROR, "versioningScheme is missing" },
         { "version sets/w", "\"versioningScheme\":\"Path\"", ARTIFACT_ERROR, "Segment|Query|Header" },
@@ -259,6 +260,12 @@ static void test_names_of_files(void **state)
     put(&w, "products/p/apis.json", "[\"nobody\"]"); /* link files win */
     load(&w, NULL, NULL, false);
     assert_true(w.ok);
+    char *link = file_join(&w.arena, w.dir, SLICE("apis/a/policy.xml"));
+    assert_int_equal(symlink("nowhere", link), 0);
+    load(&w, NULL, NULL, false);
+    says(&w, ARTIFACT_ERROR, "apis/a/policy.xml", "cannot open");
+    assert_true(w.out.unreadable);
+    assert_int_equal(unlink(link), 0);
     put(&w, "apis/a/policy.xml", "<policies>\n\xff</policies>");
     load(&w, NULL, NULL, false);
     says(&w, ARTIFACT_ERROR, "apis/a/policy.xml", ":2:1: not UTF-8");
@@ -346,6 +353,8 @@ static void test_usage(void **state)
         put(&w, "backends/pool/backendInformation.json",
             "{\"properties\":{\"type\":\"Pool\",\"pool\":{\"services\":[{\"id\":\"/backends/b\"}]}}}");
         load(&w, NULL, NULL, false);
+        if (strstr(rows[i].policy, "pool"))
+            says(&w, ARTIFACT_ERROR, "backends/pool", "pools are not built yet");
         says(&w, rows[i].used ? ARTIFACT_ERROR : ARTIFACT_WARNING, "backends/b/backendInformation.json", ":1: url: \"[placeholder]\"");
         tear_down(&w);
     }

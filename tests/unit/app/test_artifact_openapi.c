@@ -130,6 +130,7 @@ static void test_wrong_specifications(void **state)
 {
     static const struct { const char *yaml; enum artifact_severity severity; const char *why; } rows[] = {
         { "openapi: 3.0.0\npaths: []\n", ARTIFACT_ERROR, "must be an object" },
+        { "openapi: 3.0.0\npaths: {'/x/{a': {get: {operationId: o}}}\n", ARTIFACT_ERROR, "operation o: urlTemplate \"/x/{a\"" },
         { "openapi: 4.0.0\npaths: {}\n", ARTIFACT_ERROR, "version 2, 3.0 or 3.1" },
         { "swagger: 1.2\napis: []\n", ARTIFACT_ERROR, "version 2, 3.0 or 3.1" },
         { "openapi: 3.0.0\npaths: {/x: {$ref: '#/none'}}\n", ARTIFACT_ERROR, "/x: $ref \"#/none\": leads nowhere" },
