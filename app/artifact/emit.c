@@ -349,22 +349,29 @@ static void check_place(struct emitter *e, const struct resource *api)
         return; /* the arena is full: said at the end */
 }
 
+/* As in the artifacts, but for what the folder says (its revision, that it is current) and for ids in another case. */
 static void put_api(struct emitter *e, const struct resource *api)
 {
     static const char *const dropped[] = { "description", "contact", "license", "termsOfServiceUrl", "authenticationSettings",
                                            "apiRevisionDescription", "apiVersionDescription", "format", "value", "apiRevision",
                                            "isCurrent", "apiVersionSetId", NULL };
-    struct slice revision = revision_of(e, api), set = check_version_set(e, api);
+    struct slice given = resource_text(api, "apiVersionSetId"), set = check_version_set(e, api);
+    bool plain = name_api_root(api->id).n == api->id.n;
     struct buf b;
     bool first = entity_open(e, api, dropped, &b);
 
-    entity_member(&b, &first, "apiRevision");
-    buf_put_json(&b, revision);
-    entity_member(&b, &first, "isCurrent");
-    buf_puts(&b, is_current(e, api) ? "true" : "false");
+    if (resource_text(api, "apiRevision").n || !plain) {
+        entity_member(&b, &first, "apiRevision");
+        buf_put_json(&b, revision_of(e, api));
+    }
+    if (json_get(api->properties, "isCurrent") || is_current(e, api) != plain) {
+        entity_member(&b, &first, "isCurrent");
+        buf_puts(&b, is_current(e, api) ? "true" : "false");
+    }
     if (set.n) {
+        bool same = slice_eq(name_last_segment(given), set);
         entity_member(&b, &first, "apiVersionSetId");
-        buf_put_json(&b, arena_printf(e->arena, "/apiVersionSets/%.*s", SLICE_ARG(set)));
+        buf_put_json(&b, same ? given : arena_printf(e->arena, "/apiVersionSets/%.*s", SLICE_ARG(set)));
     }
     entity_close(e, api, &b);
 }
