@@ -83,6 +83,11 @@ unsigned source_line(const struct source *s, const char *at)
     return line;
 }
 
+struct slice artifact_scalar(const struct json *value)
+{
+    return json_str(value).p ? json_str(value) : json_number_text(value);
+}
+
 static const char *find_key(const struct json *object, const char *name)
 {
     struct json_iter it = json_iter(object);

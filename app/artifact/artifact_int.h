@@ -90,6 +90,8 @@ struct tree {
 /* Report what json_parse or yaml_to_json found wrong in file: "line 3 column 7: ..." becomes its place. */
 void artifact_report_parse(struct artifacts *out, struct slice file, const struct err *err);
 
+/* A name: text, or a number as it is written, since YAML types an id of digits. */
+struct slice artifact_scalar(const struct json *value);
 /* Report a problem of a property at the line that gave it last; else at the resource. */
 void artifact_report_property(struct artifacts *out, enum artifact_severity severity, const struct resource *r, const char *name,
                               const char *fmt, ...) PRINTF_LIKE(5, 6);

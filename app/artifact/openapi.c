@@ -134,7 +134,7 @@ static void add_query_parameters(const struct openapi *o, struct slice path, con
 
     while (json_next(&it)) {
         const struct json *parameter = follow(o, it.value, path);
-        struct slice name = json_str(json_get(parameter, "name"));
+        struct slice name = artifact_scalar(json_get(parameter, "name"));
         if (!name.n || !slice_eq(json_str(json_get(parameter, "in")), SLICE("query")) ||
             !json_bool(json_get(parameter, "required"), false) || is_redefined(o, parameter, closer) ||
             template_has(buf_slice(template), name))
@@ -178,12 +178,6 @@ static void put_operation(struct buf *b, struct slice api, struct slice display,
     buf_putc(b, '}');
 }
 
-/* Text, or a number as it is written: `operationId: 12`. */
-static struct slice scalar(const struct json *value)
-{
-    return json_str(value).p ? json_str(value) : json_number_text(value);
-}
-
 /* The id a specification gives. Two operations of one name: the second gets another one, and a warning. */
 static struct slice given_id(struct openapi *o, struct slice id, const char *method, struct slice path)
 {
@@ -209,7 +203,7 @@ static void emit_operation(struct openapi *o, struct slice path, const char *met
                            const struct json *operation)
 {
     struct arena *a = o->tree->arena;
-    struct slice id = scalar(json_get(operation, "operationId")), display = scalar(json_get(operation, "summary"));
+    struct slice id = artifact_scalar(json_get(operation, "operationId")), display = artifact_scalar(json_get(operation, "summary"));
     struct buf properties;
 
     id = id.n ? given_id(o, id, method, path) : take_id(o, make_operation_id(a, method, path));
@@ -235,7 +229,7 @@ static void emit_paths(struct openapi *o, const char *member, bool with_id)
         const struct json *item = with_id ? follow(o, it.value, it.key) : openapi_resolve(o, it.value);
         for (size_t m = 0; m < COUNT_OF(methods); m++) {
             const struct json *operation = json_get(item, methods[m]);
-            if (json_type(operation) == JSON_OBJECT && (scalar(json_get(operation, "operationId")).n > 0) == with_id)
+            if (json_type(operation) == JSON_OBJECT && (artifact_scalar(json_get(operation, "operationId")).n > 0) == with_id)
                 emit_operation(o, it.key, methods[m], item, operation);
         }
     }
@@ -260,7 +254,7 @@ static const struct json *parse_specification(struct tree *t, const struct resou
 static bool check_document(const struct openapi *o)
 {
     static const char *const members[] = { "paths", "x-ms-paths" };
-    struct slice version = scalar(json_get(o->document, "openapi")), older = scalar(json_get(o->document, "swagger"));
+    struct slice version = artifact_scalar(json_get(o->document, "openapi")), older = artifact_scalar(json_get(o->document, "swagger"));
     const char *why = NULL;
 
     if (!version.n && !older.n)

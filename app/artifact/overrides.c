@@ -260,7 +260,7 @@ static void override_operations(const struct overlay *o, struct slice api, const
     struct json_iter it = json_iter(operations);
 
     while (json_next(&it)) {
-        struct slice name = json_str(json_get(it.value, "name"));
+        struct slice name = artifact_scalar(json_get(it.value, "name"));
         if (name.n)
             override_policies(o, arena_printf(a, "api/%.*s/operation/%.*s", SLICE_ARG(api), SLICE_ARG(name)),
                               json_get(it.value, "policies"));
@@ -276,7 +276,7 @@ static void override_links(const struct overlay *o, struct resource *r, const st
 
     r->has_apis |= apis != NULL;
     while (json_next(&it)) {
-        struct slice name = json_str(json_get(it.value, "name"));
+        struct slice name = artifact_scalar(json_get(it.value, "name"));
         if (name.n)
             tree_add_link(o->tree, &r->apis, name);
         else
@@ -333,7 +333,7 @@ static void override_properties(const struct overlay *o, struct resource *r, con
 static void override_entry(struct overlay *o, enum resource_kind kind, unsigned list_line, const struct json *entry)
 {
     struct arena *a = o->tree->arena;
-    struct slice name = json_str(json_get(entry, "name"));
+    struct slice name = artifact_scalar(json_get(entry, "name"));
 
     o->line = name.p ? source_line(&o->source, name.p) : list_line;
     if (!name.n) {

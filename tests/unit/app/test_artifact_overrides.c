@@ -80,6 +80,7 @@ static void test_merge(void **state)
           "api/a/operation/get", "o.yaml[api/a/operation/get]" },
         { "policies: [{name: policy, properties: {value: <policies/>}}]", "policy", "global", "<policies/>" },
         { "policyFragments: [{name: f, properties: {value: <fragment> </fragment>}}]", "fragment", "f", "<fragment> </fragment>" },
+        { "users: [{name: 1, properties: {email: a@b.example}}]", "user", "1", "a@b.example" },
         { "users: [{name: u, properties: {email: a@b.example}}]", "user", "u", "a@b.example" },
         { "subscriptions: [{name: s, properties: {scope: /apis, primaryKey: 12345678}}]", "subscription", "s", "\"primaryKeyHash\":\"" },
     };
