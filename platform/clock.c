@@ -1,7 +1,6 @@
 /* Clocks of the operating system, and their text. */
 #include "platform/clock.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -84,13 +83,14 @@ size_t clock_format(uint64_t wall_ns, unsigned digits, char out[CLOCK_TEXT_MAX])
 /* "" or "Z" or "+hh:mm": seconds east of UTC. */
 static bool parse_offset(const char *p, long *seconds)
 {
-    unsigned h, m;
-    int n = 0;
+    struct slice text = slice_from(p);
+    uint64_t h, m;
 
     *seconds = 0;
     if (!*p || ((*p == 'Z' || *p == 'z') && !p[1]))
         return true;
-    if ((*p != '+' && *p != '-') || sscanf(p + 1, "%2u:%2u%n", &h, &m, &n) != 2 || n != 5 || p[6] || h > 14 || m > 59)
+    if ((*p != '+' && *p != '-') || text.n != 6 || p[3] != ':' || !slice_to_u64(slice_sub(text, 1, 3), 14, &h) ||
+        !slice_to_u64(slice_sub(text, 4, 6), 59, &m))
         return false;
     *seconds = (long)(h * 3600 + m * 60) * (*p == '-' ? -1 : 1);
     return true;

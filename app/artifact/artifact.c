@@ -54,13 +54,16 @@ void artifact_report_at(struct artifacts *out, enum artifact_severity severity, 
 
 void artifact_report_parse(struct artifacts *out, struct slice file, const struct err *err)
 {
-    unsigned line = 0, column = 0;
-    int n = 0;
+    struct slice rest = slice_from(err->text), word[4];
+    uint64_t line, column;
 
-    if (sscanf(err->text, "line %u column %u: %n", &line, &column, &n) < 2 || !n)
-        artifact_report(out, ARTIFACT_ERROR, file, "%s", err->text);
+    for (size_t i = 0; i < COUNT_OF(word); i++)
+        if (!slice_cut(&rest, i < 3 ? ' ' : ':', &word[i]))
+            word[i] = SLICE("");
+    if (slice_eq(word[0], SLICE("line")) && slice_to_u64(word[1], UINT32_MAX, &line) && slice_to_u64(word[3], UINT32_MAX, &column))
+        artifact_report_at(out, ARTIFACT_ERROR, file, (unsigned)line, (unsigned)column, "%.*s", SLICE_ARG(slice_trim(rest)));
     else
-        artifact_report_at(out, ARTIFACT_ERROR, file, line, column, "%s", err->text + n);
+        artifact_report(out, ARTIFACT_ERROR, file, "%s", err->text);
 }
 
 struct slice artifact_place(struct arena *a, const struct artifact_problem *p)
