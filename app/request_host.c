@@ -1,10 +1,6 @@
 /* What policies ask of the gateway: the backend, bodies, counters, time (struct rt_host). */
 #include "app/request_int.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-
 #include "app/counters.h"
 #include "app/gateway.h"
 #include "app/quota.h"
@@ -14,91 +10,6 @@
 static struct request *request_of(struct rt *rt)
 {
     return rt->app;
-}
-
-/* ---- whole bodies ---- */
-
-void request_free_bodies(struct request *r)
-{
-    for (struct body_pages *p = r->pages; p; p = p->next) {
-        if (p->p)
-            munmap(p->p, p->n);
-        block_chain_free(&p->chain);
-    }
-    r->pages = NULL;
-}
-
-bool request_keep_body(struct request *r, struct block_chain *chain, struct slice *out)
-{
-    struct body_pages *pages = arena_new(r->arena, struct body_pages);
-
-    if (!pages) {
-        block_chain_free(chain);
-        return false;
-    }
-    pages->chain = *chain;
-    pages->next = r->pages;
-    r->pages = pages;
-    if (block_chain_contiguous(&pages->chain, out))
-        return true;
-    if (chain->bytes <= BODY_IN_ARENA_MAX) {
-        char *p = arena_alloc_raw(r->arena, chain->bytes);
-        if (p) {
-            block_chain_copy(&pages->chain, p);
-            *out = slice_of(p, chain->bytes);
-            block_chain_free(&pages->chain);
-            return true;
-        }
-        r->arena->overflow = false; /* pages hold it then */
-    }
-    pages->n = chain->bytes;
-    pages->p = mmap(NULL, pages->n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages->p == MAP_FAILED) {
-        pages->p = NULL;
-        return false;
-    }
-    block_chain_copy(&pages->chain, pages->p);
-    *out = slice_of(pages->p, pages->n);
-    return true;
-}
-
-static bool body_fault(struct request *r, const struct forward *f, struct rt_fault *fault)
-{
-    int status = f->client_status ? f->client_status : 500;
-    const char *reason = f->failure == FORWARD_CLIENT_GONE ? "ClientConnectionFailure"
-                       : f->failure == FORWARD_TIMEOUT     ? "Timeout"
-                       : f->failure == FORWARD_OVERLOAD || f->failure == FORWARD_CLIENT_BODY ? "BodyNotRead"
-                                                                                             : "BackendConnectionFailure";
-
-    *fault = (struct rt_fault){ .status = status, .reason = reason, .internal = status == 500,
-                                .message = arena_copy(r->arena, slice_from(f->message)),
-                                .text = status == 413   ? SLICE("Request entity too large")
-                                      : status == 503   ? SLICE("Service unavailable")
-                                      : status == 408   ? SLICE("Request timeout")
-                                                        : SLICE("Bad request") };
-    return false;
-}
-
-static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault)
-{
-    struct request *r = request_of(rt);
-    struct block_chain chain = { 0 };
-    struct forward reading;
-    struct forward *f = m->is_response ? m->app : &reading;
-    bool ok = m->is_response ? forward_buffer_response(f, &chain, gateway.body_buffered_max)
-                             : forward_buffer_request(f, r->conn, &chain, gateway.body_buffered_max);
-
-    if (!ok) {
-        block_chain_free(&chain);
-        return body_fault(r, f, fault);
-    }
-    if (!request_keep_body(r, &chain, &m->body.data)) {
-        f->client_status = 503;
-        f->failure = FORWARD_OVERLOAD;
-        return body_fault(r, f, fault);
-    }
-    m->body.state = m->body.data.n ? RT_BODY_SLICE : RT_BODY_NONE;
-    return true;
 }
 
 /* ---- forward-request ---- */
@@ -142,8 +53,9 @@ static void fill_body(struct request *r, struct forward_request *out)
 {
     const struct rt_message *m = &r->rt.request;
 
-    out->body = m->body.state == RT_BODY_STREAM ? FORWARD_BODY_STREAM : m->body.state == RT_BODY_SLICE ? FORWARD_BODY_SLICE
-                                                                                                      : FORWARD_BODY_NONE;
+    out->body = m->body.state == RT_BODY_STREAM                                        ? FORWARD_BODY_STREAM
+              : m->body.state == RT_BODY_SLICE || m->body.state == RT_BODY_CODED ? FORWARD_BODY_SLICE
+                                                                                       : FORWARD_BODY_NONE;
     out->body_slice = m->body.data;
 }
 
@@ -182,7 +94,7 @@ static enum verdict forward_failed(struct request *r)
     case FORWARD_CANCELED:
         return rt_fail(rt, "forward-request", "ClientConnectionFailure", message);
     default:
-        body_fault(r, f, &fault);
+        request_body_fault(r, f, &fault);
         return rt_fail_fault(rt, "forward-request", &fault);
     }
 }
@@ -210,13 +122,13 @@ static enum verdict host_forward(struct rt *rt, const struct rt_forward *o)
                                        .idle_ms = o->buffer_response ? gateway.backend_idle_ms : 0, .send_ms = gateway.send_ms,
                                        .body_ms = gateway.body_ms, .unbuffered = !o->buffer_response };
     struct forward_request request;
-    struct slice whole;
+    struct rt_fault fault;
 
     if (!backend)
         return rt_fail(rt, "forward-request", "BackendConnectionFailure",
                        SLICE("no backend: the API has no serviceUrl, and no set-backend-service ran"));
-    if (o->buffer_request && rt->request.body.state == RT_BODY_STREAM && !rt_body(rt, &rt->request, &whole))
-        return VERDICT_FAIL;
+    if (o->buffer_request && rt->request.body.state == RT_BODY_STREAM && !request_body_keep(r, &fault))
+        return rt_fail_fault(rt, "forward-request", &fault);
     if (r->forwarded)
         forward_close(&r->forward);
     if (!add_credentials(r, backend) || !fill_request(r, backend, &request))
@@ -343,7 +255,8 @@ const struct rt_host request_host = {
     .forward = host_forward,
     .send = request_send,
     .send_one_way = request_send_one_way,
-    .body_read = host_body_read,
+    .body_read = request_body_read,
+    .body_room = request_body_room,
     .backend = host_backend,
     .backend_url = host_backend_url,
     .rate_take = host_rate_take,

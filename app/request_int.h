@@ -17,6 +17,7 @@ struct body_pages {
     void *p;
     size_t n;
     struct block_chain chain; /* keeps the bytes counted against limits.body.total */
+    size_t charged;           /* counted there apart from the chain */
     struct body_pages *next;
 };
 
@@ -61,5 +62,12 @@ bool request_send_one_way(struct rt *rt, const struct rt_send *s);
 bool request_keep_body(struct request *r, struct block_chain *chain, struct slice *out) WARN_UNUSED;
 /* Give back what bodies hold. */
 void request_free_bodies(struct request *r);
+/* rt_host.body_read and body_room. */
+bool request_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault);
+char *request_body_room(struct rt *rt, size_t n);
+/* The streamed request body, whole, so that it can be sent more than once. False: *fault is filled. */
+bool request_body_keep(struct request *r, struct rt_fault *fault);
+/* What went wrong with a body as a policy's fault; false. */
+bool request_body_fault(struct request *r, const struct forward *f, struct rt_fault *fault);
 
 #endif

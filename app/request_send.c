@@ -99,7 +99,7 @@ static bool take_body(struct rt *rt, const struct collected *c, struct rt_messag
         block_chain_free(&chain);
         return false;
     }
-    response->body.state = RT_BODY_SLICE;
+    response->body.state = RT_BODY_CODED; /* what its Content-Encoding says is looked at when somebody reads it */
     return request_keep_body(rt->app, &chain, &response->body.data);
 }
 

@@ -76,23 +76,28 @@ uint64_t block_total_used(void)
     return atomic_load_explicit(&total_used, memory_order_relaxed);
 }
 
-static bool charge_total(void)
+void block_total_release(uint64_t bytes)
 {
-    uint64_t used = atomic_fetch_add_explicit(&total_used, sizeof(struct block), memory_order_relaxed);
+    atomic_fetch_sub_explicit(&total_used, bytes, memory_order_relaxed);
+}
 
-    if (used + sizeof(struct block) <= atomic_load_explicit(&total_max, memory_order_relaxed))
+bool block_total_charge(uint64_t bytes)
+{
+    uint64_t used = atomic_fetch_add_explicit(&total_used, bytes, memory_order_relaxed);
+
+    if (used + bytes <= atomic_load_explicit(&total_max, memory_order_relaxed))
         return true;
-    atomic_fetch_sub_explicit(&total_used, sizeof(struct block), memory_order_relaxed);
+    block_total_release(bytes);
     return false;
 }
 
 static enum block_result append_block(struct block_chain *c)
 {
-    if (!charge_total())
+    if (!block_total_charge(sizeof(struct block)))
         return BLOCK_TOTAL;
     struct block *b = block_take();
     if (!b) {
-        atomic_fetch_sub_explicit(&total_used, sizeof *b, memory_order_relaxed);
+        block_total_release(sizeof *b);
         return BLOCK_MEMORY;
     }
     if (c->last)
@@ -166,6 +171,6 @@ void block_chain_free(struct block_chain *c)
         block_give(c->first);
         c->first = next;
     }
-    atomic_fetch_sub_explicit(&total_used, (uint64_t)c->blocks * sizeof(struct block), memory_order_relaxed);
+    block_total_release((uint64_t)c->blocks * sizeof(struct block));
     memset(c, 0, sizeof *c);
 }

@@ -42,8 +42,11 @@ void block_pool_drop(void);
 
 /* limits.body.total in bytes; set before the first chain. The default is 64 MB. */
 void block_set_total(uint64_t bytes);
-/* Bytes that all chains hold now; any thread. */
+/* Bytes that all bodies hold now; any thread. */
 uint64_t block_total_used(void);
+/* Count a body that stands in memory of its own. False: limits.body.total would be exceeded. Any thread. */
+bool block_total_charge(uint64_t bytes) WARN_UNUSED;
+void block_total_release(uint64_t bytes);
 
 /* A body that something asked for whole: blocks in order. Zero-initialised is empty. */
 struct block_chain {

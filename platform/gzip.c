@@ -131,6 +131,27 @@ struct gzip_stream *gzip_stream_open(enum gzip_format format, int level)
     return NULL;
 }
 
+static voidpf alloc_in(voidpf arena, uInt items, uInt size)
+{
+    return arena_alloc_array(arena, items, size);
+}
+
+static void free_nothing(voidpf arena, voidpf p)
+{
+    (void)arena;
+    (void)p;
+}
+
+struct gzip_stream *gzip_stream_open_in(struct arena *a, enum gzip_format format)
+{
+    struct gzip_stream *s = arena_new(a, struct gzip_stream);
+
+    if (!s)
+        return NULL;
+    s->z = (z_stream){ .zalloc = alloc_in, .zfree = free_nothing, .opaque = a };
+    return inflateInit2(&s->z, window_bits(format)) == Z_OK ? s : NULL;
+}
+
 void gzip_stream_close(struct gzip_stream *s)
 {
     if (!s)

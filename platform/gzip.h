@@ -42,6 +42,8 @@ struct gzip_stream;
  * memory. gzip_stream_close frees. */
 struct gzip_stream *gzip_stream_open(enum gzip_format format, int level);
 void gzip_stream_close(struct gzip_stream *s);
+/* An inflating stream whose memory, about 45 kB, is the arena's: never closed. */
+struct gzip_stream *gzip_stream_open_in(struct arena *a, enum gzip_format format);
 /* Take from *in (which is shortened by what was consumed) and write to out[0..room); *n is what was
  * written. With finish no more input will come. Call again while GZIP_MORE comes and there is input
  * left or the output was filled. */

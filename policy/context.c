@@ -382,7 +382,7 @@ static enum expr_body_state message_body(const struct expr_message *m, bool pres
     struct rt *rt = r->rt;
 
     (void)a;
-    if (r->body.state == RT_BODY_STREAM && !rt->host->body_read(rt, r, &rt->body_fault)) {
+    if (rt_body_is_unread(r) && !rt->host->body_read(rt, r, &rt->body_fault)) {
         *error = rt->body_fault.message;
         return EXPR_BODY_FAILED;
     }

@@ -244,7 +244,7 @@ bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out)
     struct rt_fault fault = { 0 };
 
     *out = SLICE_NONE;
-    if (m->body.state == RT_BODY_STREAM && !rt->host->body_read(rt, m, &fault)) {
+    if (rt_body_is_unread(m) && !rt->host->body_read(rt, m, &fault)) {
         rt_fail_fault(rt, NULL, &fault);
         return false;
     }
@@ -259,32 +259,58 @@ bool rt_set_body(struct rt *rt, struct rt_message *m, struct slice data)
     struct slice length = rt_printf(rt, "%zu", data.n);
 
     m->body = (struct rt_body){ data.n ? RT_BODY_SLICE : RT_BODY_NONE, data };
+    http_fields_remove(&m->fields, SLICE("Content-Encoding")); /* spoke of the body before */
     if (length.p && http_fields_set(&m->fields, name, length))
         return true;
     rt_fail_memory(rt);
     return false;
 }
 
+static size_t count_in(struct slice body, struct slice part)
+{
+    size_t count = 0;
+    ptrdiff_t i;
+
+    for (; (i = slice_find(body, part)) >= 0; body = slice_skip(body, (size_t)i + part.n))
+        count++;
+    return count;
+}
+
+static char *body_room(struct rt *rt, size_t n)
+{
+    return rt->host->body_room ? rt->host->body_room(rt, n) : arena_alloc_raw(rt->arena, n);
+}
+
+static char *put_piece(char *to, struct slice s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
 bool rt_replace_in_body(struct rt *rt, struct rt_message *m, struct slice from, struct slice to)
 {
-    struct slice body, rest;
-    struct buf b;
+    struct slice rest;
     ptrdiff_t i;
 
     if (!m->present || from.n == 0)
         return true;
-    if (!rt_body(rt, m, &body))
+    if (!rt_body(rt, m, &rest))
         return false;
-    if (slice_find(body, from) < 0)
+    size_t count = count_in(rest, from), n = rest.n - count * from.n + count * to.n;
+    if (count == 0)
         return true;
-    buf_init(&b, rt->arena);
-    for (rest = body; (i = slice_find(rest, from)) >= 0; rest = slice_skip(rest, (size_t)i + from.n)) {
-        buf_put(&b, slice_first(rest, (size_t)i));
-        buf_put(&b, to);
+    if (n == 0)
+        return rt_set_body(rt, m, SLICE(""));
+    char *p = body_room(rt, n), *at = p;
+    if (!p)
+        return rt_fail(rt, NULL, "BodyNotRead", SLICE("The new body is over the limits of bodies.")), false;
+    for (; (i = slice_find(rest, from)) >= 0; rest = slice_skip(rest, (size_t)i + from.n)) {
+        at = put_piece(at, slice_first(rest, (size_t)i));
+        at = put_piece(at, to);
     }
-    buf_put(&b, rest);
-    struct slice replaced = buf_slice(&b);
-    return b.failed ? (rt_fail_memory(rt), false) : rt_set_body(rt, m, replaced);
+    put_piece(at, rest);
+    return rt_set_body(rt, m, slice_of(p, n));
 }
 
 bool rt_is_media_type(const struct rt_message *m, const char *const *types)

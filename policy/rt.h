@@ -73,6 +73,7 @@ enum rt_body_state {
     RT_BODY_NONE,
     RT_BODY_STREAM,   /* not read yet: the host has it */
     RT_BODY_SLICE,    /* whole, in `data`; valid until the request ends */
+    RT_BODY_CODED,    /* the same, but still compressed as Content-Encoding says */
     RT_BODY_CONSUMED, /* an expression took it without preserveContent: nothing is left to send */
 };
 
@@ -181,9 +182,12 @@ struct rt_host {
     bool (*send)(struct rt *rt, const struct rt_send *s, struct rt_message *response, struct rt_fault *fault);
     /* The same without waiting or an answer. False: too many are under way. */
     bool (*send_one_way)(struct rt *rt, const struct rt_send *s);
-    /* Make the body of m whole (m->body.state STREAM -> SLICE, or NONE when it is empty). Waits. On failure
-     * fills *fault. */
+    /* Make the body of m whole and plain (m->body.state STREAM or CODED -> SLICE, or NONE when it is empty;
+     * a compressed one loses its Content-Encoding). Waits. On failure fills *fault. */
     bool (*body_read)(struct rt *rt, struct rt_message *m, struct rt_fault *fault);
+    /* Room for a body of n bytes outside of the arena, until the request ends; NULL: the limits of bodies are
+     * reached. May be NULL: the arena is taken. */
+    char *(*body_room)(struct rt *rt, size_t n);
     /* A backend by id / by a URL that was computed. NULL: unknown, or err says what is wrong with the URL. */
     const struct fact_backend *(*backend)(struct rt *rt, struct slice id);
     const struct fact_backend *(*backend_url)(struct rt *rt, struct slice url, struct err *err);
@@ -354,7 +358,12 @@ void rt_need_response(struct rt *rt);
 struct rt_message *rt_new_response(struct rt *rt);
 /* A request of its own: GET with nothing in it (send-request). NULL when the arena is full. */
 struct rt_message *rt_new_request(struct rt *rt);
-/* Whole body of m; p == NULL when it has none. Waits. False: failed. */
+/* Has the host to be asked before its bytes can be looked at? */
+static inline bool rt_body_is_unread(const struct rt_message *m)
+{
+    return m->body.state == RT_BODY_STREAM || m->body.state == RT_BODY_CODED;
+}
+/* Whole body of m, decompressed; p == NULL when it has none. Waits. False: failed. */
 bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out) WARN_UNUSED;
 /* Replace it; Content-Length in the fields follows. data must live as long as the request. */
 bool rt_set_body(struct rt *rt, struct rt_message *m, struct slice data) WARN_UNUSED;

@@ -46,8 +46,6 @@ static enum verdict copy_response(struct rt *rt, struct rt_message *to, struct s
                        rt_printf(rt, "Variable '%.*s' holds no response.", SLICE_ARG(variable)));
     to->status = from->ops->status(from);
     to->reason = from->ops->reason(from);
-    if (!copy_fields(to, from))
-        return rt_fail_memory(rt);
     switch (from->ops->body(from, true, rt->arena, &body, &error)) {
     case EXPR_BODY_FAILED:
         return rt_fail(rt, NULL, "BodyNotRead", error);
@@ -58,7 +56,8 @@ static enum verdict copy_response(struct rt *rt, struct rt_message *to, struct s
     case EXPR_BODY_CONSUMED:
         break;
     }
-    return VERDICT_NEXT;
+    /* behind the body: reading it may have taken Content-Encoding away */
+    return copy_fields(to, from) ? VERDICT_NEXT : rt_fail_memory(rt);
 }
 
 static enum verdict run(struct rt *rt, const void *plan)

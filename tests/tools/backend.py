@@ -9,9 +9,11 @@ Raw sockets, a thread per connection, keep-alive. The last part of the path says
   cut           half of a body                     lie          more bytes than Content-Length
   early         413 without reading the body       late/MS      answers after so many ms
   once          answers, then closes the connection without having said so
+  gzip          {"hello":"aXb"}, compressed        garbage       the same said of bytes that are not
   events        three events, 300 ms apart, by chunks
   switch        101, then echoes bytes
 Every request adds a line "METHOD TARGET CONNECTION" to LOG, every closed connection "closed CONNECTION"."""
+import gzip
 import hashlib
 import socket
 import sys
@@ -135,6 +137,9 @@ class Connection:
         elif do == "once":
             self.answer(b"once")
             return False
+        elif do in ("gzip", "garbage"):
+            body = gzip.compress(b'{"hello":"aXb"}') if do == "gzip" else b"not compressed"
+            self.answer(body, extra="Content-Type: application/json\r\nContent-Encoding: gzip\r\n")
         elif do == "events":
             self.events()
         elif do == "switch":

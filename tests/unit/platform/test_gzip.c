@@ -147,6 +147,10 @@ static void streams_work_in_pieces(void **state)
     assert_int_equal(last, GZIP_FAILED);
     gzip_stream_close(s);
     gzip_stream_close(NULL);
+    s = gzip_stream_open_in(&arena, GZIP_GZIP);
+    out = through(s, z, 33, 501, &last);
+    assert_int_equal(last, GZIP_END);
+    assert_memory_equal(out.p, text, text_n);
 }
 
 int main(void)
