@@ -121,14 +121,15 @@ static void touch(struct quota *q)
     table.dirty = (uint32_t)(q - table.quotas) + 1;
 }
 
-/* The counter of this window; an older window's counts are gone. */
+/* The counter of this window; an older window's counts are gone. One window back is a request that was long on its way,
+ * or a carrier that has read the clock a little earlier: it counts in the present one. More is a clock that was set. */
 static struct quota *window_of(struct slice key, const struct quota_window *w)
 {
     uint8_t id[STATE_ID_BYTES];
 
     make_id(key, w->period_s, id);
     struct quota *q = find_or_make(id);
-    if (q->row.window != w->index) {
+    if (q->row.window != w->index && q->row.window != w->index + 1) {
         q->row.window = w->index;
         q->row.calls = q->row.bytes = 0;
     }

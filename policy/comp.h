@@ -29,6 +29,11 @@ enum section { SECTION_INBOUND, SECTION_BACKEND, SECTION_OUTBOUND, SECTION_ON_ER
 
 enum policy_scope { SCOPE_GLOBAL, SCOPE_WORKSPACE, SCOPE_PRODUCT, SCOPE_API, SCOPE_OPERATION, SCOPE_COUNT };
 
+#define AT_PRODUCT (1u << SCOPE_PRODUCT)
+#define AT_API (1u << SCOPE_API)
+#define AT_OPERATION (1u << SCOPE_OPERATION)
+#define AT_ALL_BUT_GLOBAL (((1u << SCOPE_COUNT) - 1) & ~(1u << SCOPE_GLOBAL))
+
 /* Statements in order. */
 struct policy_block {
     const struct policy_step *steps;

@@ -51,6 +51,7 @@ struct asked {
 #define TAKEN 1u
 #define TAKEN_STATEMENT 2u /* it reports its own rest */
 #define TAKEN_MARKUP 4u    /* what is below is content */
+#define TAKEN_TEXT 8u      /* its text */
 
 struct comp {
     struct policy_compiler *pc;
@@ -102,6 +103,8 @@ size_t names_offset(const struct named *n, size_t offset);
 void value_check_all(struct comp *c, const struct xml_node *n);
 /* Report what nobody has asked for, below n. */
 void value_report_rest(struct comp *c, const struct xml_node *n);
+/* Warn of text where only elements are looked at. */
+void value_report_text(struct comp *c, const struct xml_node *n);
 void value_ask(struct comp *c, const char *name);
 void comp_no_memory(struct comp *c);
 

@@ -105,6 +105,23 @@ static bool check_section(struct comp *c, const struct xml_node *n, unsigned sec
     return false;
 }
 
+/* The original refuses a policy at a scope it is not meant for; ours runs there all the same. */
+static void check_scope(struct comp *c, const struct xml_node *n, const struct policy_def *def)
+{
+    static const char *const names[SCOPE_COUNT] = { "global", "workspace", "product", "API", "operation" };
+    struct buf b;
+
+    if (c->pc->open || c->in_fragment || !def->scopes || (def->scopes & (1u << c->scope)))
+        return;
+    buf_init(&b, &c->pc->scratch);
+    for (unsigned i = 0; i < SCOPE_COUNT; i++) {
+        if (def->scopes & (1u << i))
+            buf_printf(&b, "%s%s", b.n ? ", " : "", names[i]);
+    }
+    comp_warning(c, n, NULL, "policy '%s' is not meant for %s scope, only for %.*s", def->name,
+                 names[c->scope], SLICE_ARG(buf_slice(&b)));
+}
+
 static void report_unknown_policy(struct comp *c, const struct xml_node *n)
 {
     const char *near = list_nearest(n->name);
@@ -153,6 +170,7 @@ static bool compile_statement(struct comp *c, const struct xml_node *n, struct p
         comp_error(c, n, NULL, "policies are nested deeper than %u", COMP_DEPTH_MAX);
         return false;
     }
+    check_scope(c, n, def);
     *step = (struct policy_step){ .def = def };
     comp_site(c, n, step);
     c->asked = &asked;
@@ -321,6 +339,8 @@ static void compile_section(struct comp *c, const struct xml_node *n, struct pol
 
 static void compile_sections(struct comp *c, const struct xml_node *n, struct policy_document *doc)
 {
+    if (n->parent)
+        value_report_text(c, n);
     for (const struct xml_node *k = xml_child(n, NULL); k; k = xml_next(k, NULL))
         compile_section(c, k, doc);
 }

@@ -22,6 +22,16 @@ void limit_compile_report(struct comp *c, const struct xml_node *n, struct limit
     r->remaining_variable = comp_attr_text(c, n, "remaining-calls-variable-name", VALUE_OPTIONAL);
 }
 
+#define PERIOD_ORIGINAL_S 300
+
+void limit_check_period(struct comp *c, const struct xml_node *n, const struct value *period)
+{
+    if (period->number > PERIOD_ORIGINAL_S)
+        comp_warning(c, n, "renewal-period",
+                     "'renewal-period' is more than the %d seconds that the original takes",
+                     PERIOD_ORIGINAL_S);
+}
+
 static bool write_header(struct rt *rt, struct slice name, uint64_t number)
 {
     if (!name.n)
@@ -114,10 +124,15 @@ static bool parse_duration(struct slice s, uint64_t *seconds)
 /* Ten years: past any quota that is not meant for ever. */
 #define PERIOD_MAX_S (UINT64_C(3660) * 86400)
 
-static uint64_t compile_period(struct comp *c, const struct xml_node *n, uint64_t least_s)
+static uint64_t compile_period(struct comp *c, const struct xml_node *n, uint64_t least_s,
+                               const struct limit_quota *outer)
 {
-    struct slice text = slice_trim(comp_attr_text(c, n, "renewal-period", VALUE_REQUIRED));
+    struct slice text =
+        slice_trim(comp_attr_text(c, n, "renewal-period", outer ? VALUE_OPTIONAL : VALUE_REQUIRED));
     uint64_t seconds = 0;
+
+    if (!text.p && outer)
+        return outer->period_s;
 
     if (!text.n || (comp_is_open(c) && slice_find(text, SLICE("{")) >= 0))
         return 0;
@@ -132,14 +147,15 @@ static uint64_t compile_period(struct comp *c, const struct xml_node *n, uint64_
     return seconds;
 }
 
-void limit_compile_quota(struct comp *c, const struct xml_node *n, uint64_t least_s, struct limit_quota *q)
+void limit_compile_quota(struct comp *c, const struct xml_node *n, uint64_t least_s,
+                         const struct limit_quota *outer, struct limit_quota *q)
 {
     struct value calls = comp_attr_int(c, n, "calls", VALUE_LITERAL, 0, INT64_MAX, 0);
     struct value kilobytes = comp_attr_int(c, n, "bandwidth", VALUE_LITERAL, 0, INT64_MAX / 1024, 0);
 
     q->calls = value_given(&calls) ? (uint64_t)calls.number : UINT64_MAX;
     q->bytes = value_given(&kilobytes) ? (uint64_t)kilobytes.number * 1024 : UINT64_MAX;
-    q->period_s = compile_period(c, n, least_s);
+    q->period_s = compile_period(c, n, least_s, outer);
     q->start_s = -LIMIT_EPOCH_S;
     if (!value_given(&calls) && !value_given(&kilobytes))
         comp_error(c, n, NULL, "<%.*s> needs calls or bandwidth", SLICE_ARG(n->name));

@@ -13,6 +13,9 @@ void limit_compile_report(struct comp *c, const struct xml_node *n, struct limit
 /* The limit's size; written whether the call passes or not. */
 bool limit_report_total(struct rt *rt, const struct limit_report *r, uint64_t calls) WARN_UNUSED;
 bool limit_report_remaining(struct rt *rt, const struct limit_report *r, uint64_t remaining) WARN_UNUSED;
+/* Says so when a literal window is longer than what the original takes; we have no reason to refuse it. */
+#define LIMIT_PERIOD_MAX_S 86400
+void limit_check_period(struct comp *c, const struct xml_node *n, const struct value *period);
 /* 429 with its body; returns VERDICT_FAIL. */
 enum verdict limit_deny_rate(struct rt *rt, const struct limit_report *r, uint64_t seconds);
 
@@ -27,8 +30,9 @@ struct limit_quota {
     int64_t start_s;       /* windows are aligned to this, in seconds since 1970 */
 };
 /* calls, bandwidth, renewal-period of an element; at least one of the first two. least_s: shortest period but
- * 0. */
-void limit_compile_quota(struct comp *c, const struct xml_node *n, uint64_t least_s, struct limit_quota *q);
+ * 0. outer: whose period holds where the element names none; NULL: it must. */
+void limit_compile_quota(struct comp *c, const struct xml_node *n, uint64_t least_s,
+                         const struct limit_quota *outer, struct limit_quota *q);
 void limit_window(struct rt *rt, const struct limit_quota *q, struct rt_quota_window *w);
 /* 403 with its body. */
 enum verdict limit_deny_quota(struct rt *rt, const struct limit_quota *q, const struct rt_quota_use *use);

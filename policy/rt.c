@@ -72,6 +72,17 @@ static bool wrong_type(struct rt *rt, const struct value *v, struct expr_value x
     return false;
 }
 
+/* A JSON scalar counts as what it holds: Convert.ToBoolean and its like take a JValue. */
+static struct expr_value unwrapped(struct rt *rt, struct expr_value x)
+{
+    struct slice text;
+
+    if (!slice_ends(expr_value_type_name(rt->arena, x), SLICE(".JValue")) ||
+        !expr_value_text(rt->arena, x, &text) || !text.p)
+        return x;
+    return expr_value_from_text(rt->arena, text);
+}
+
 bool rt_value(struct rt *rt, const struct value *v, struct expr_value *out)
 {
     if (v->expr && !v->tail.n)
@@ -110,7 +121,9 @@ bool rt_bool(struct rt *rt, const struct value *v, bool *out)
         *out = v->number;
         return true;
     }
-    return evaluate(rt, v, &x) && (expr_value_bool(x, out) || wrong_type(rt, v, x, "bool"));
+    if (!evaluate(rt, v, &x))
+        return false;
+    return expr_value_bool(x, out) || expr_value_bool(unwrapped(rt, x), out) || wrong_type(rt, v, x, "bool");
 }
 
 bool rt_int(struct rt *rt, const struct value *v, int64_t *out)
@@ -123,7 +136,7 @@ bool rt_int(struct rt *rt, const struct value *v, int64_t *out)
     }
     if (!evaluate(rt, v, &x))
         return false;
-    if (!expr_value_int(x, out))
+    if (!expr_value_int(x, out) && !expr_value_int(unwrapped(rt, x), out))
         return wrong_type(rt, v, x, "a whole number");
     if (*out >= v->min && *out <= v->max)
         return true;
@@ -371,6 +384,20 @@ static bool is_never_joined(struct slice name)
     return false;
 }
 
+struct slice rt_header(struct rt *rt, const struct rt_message *m, struct slice name, uint32_t hash)
+{
+    const struct http_fields *f = &m->fields;
+    struct slice all = SLICE_NONE;
+
+    for (uint32_t i = 0; i < f->n; i++) {
+        if (f->v[i].hash != hash || !slice_eq_icase(f->v[i].name, name))
+            continue;
+        struct slice value = f->v[i].value.p ? f->v[i].value : SLICE("");
+        all = all.p ? rt_printf(rt, "%.*s,%.*s", SLICE_ARG(all), SLICE_ARG(value)) : value;
+    }
+    return all;
+}
+
 /* "a,b,c", with what is there already in front. p == NULL: no memory. */
 static struct slice joined(struct rt *rt, struct slice before, bool has_before, const struct slice *values,
                            size_t n)
@@ -410,13 +437,10 @@ static bool write_header(struct rt *rt, struct rt_message *m, struct slice name,
         return add_lines(&m->fields, name, values, n);
     }
     bool append = action == EXISTS_APPEND && old;
-    struct slice line = joined(rt, append ? old->value : SLICE_NONE, append, values, n);
-    if (!line.p)
+    struct slice before = append ? rt_header(rt, m, name, old->hash) : SLICE_NONE;
+    struct slice line = joined(rt, before, append, values, n);
+    if (!line.p || (append && !before.p))
         return false;
-    if (append) {
-        old->value = line;
-        return true;
-    }
     return old ? http_fields_set(&m->fields, name, line) : http_fields_add(&m->fields, name, line);
 }
 

@@ -43,8 +43,11 @@ struct policy_def {
     const char *name;
     unsigned sections; /* IN_INBOUND | ... */
     unsigned flags;    /* POLICY_... */
+    unsigned scopes;   /* AT_PRODUCT | ...; 0: all */
     bool (*compile)(struct comp *c, const struct xml_node *n, const void **plan);
     enum verdict (*run)(struct rt *rt, const void *plan);
+    /* Statements that count as standing in its place (include-fragment). NULL: none. */
+    const struct policy_block *(*splice)(const void *plan);
     const char *doc;   /* one line for reference pages */
 };
 
@@ -368,6 +371,8 @@ bool rt_body(struct rt *rt, struct rt_message *m, struct slice *out) WARN_UNUSED
 /* Replace it; Content-Length in the fields follows. data must live as long as the request. */
 bool rt_set_body(struct rt *rt, struct rt_message *m, struct slice data) WARN_UNUSED;
 
+/* Every line of that name joined by commas, as expressions see it; p == NULL: it is absent (or no memory). */
+struct slice rt_header(struct rt *rt, const struct rt_message *m, struct slice name, uint32_t hash);
 /* Every occurrence of `from` in the body of m becomes `to`. Nothing happens without a body. Waits. */
 bool rt_replace_in_body(struct rt *rt, struct rt_message *m, struct slice from, struct slice to) WARN_UNUSED;
 /* Does the message's Content-Type have this media type, or one with this suffix ("+json")? */

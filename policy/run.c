@@ -177,24 +177,32 @@ static bool is_base(const struct policy_step *step)
     return step->def == &policy_base;
 }
 
-static enum verdict run_cors_level(struct rt *rt, unsigned level)
+static enum verdict run_cors_level(struct rt *rt, unsigned level);
+
+static enum verdict run_cors_block(struct rt *rt, const struct policy_block *b, unsigned level)
 {
-    const struct policy_chain *chain = &rt->pipeline->sections[SECTION_INBOUND];
     enum verdict v = VERDICT_NEXT;
 
-    if (level >= chain->n)
-        return VERDICT_NEXT;
-    const struct policy_block *b = chain->blocks[level];
     for (uint32_t i = 0; i < b->n && v == VERDICT_NEXT; i++) {
         const struct policy_step *step = &b->steps[i];
+
         rt->level = level;
         rt->step = step;
         if (is_base(step))
             v = run_cors_level(rt, level + 1);
+        else if (step->def->splice)
+            v = run_cors_block(rt, step->def->splice(step->plan), level);
         else if ((step->def->flags & POLICY_PREFLIGHT) && !(step->def->flags & rt->skip))
             v = step->def->run(rt, step->plan);
     }
     return v;
+}
+
+static enum verdict run_cors_level(struct rt *rt, unsigned level)
+{
+    const struct policy_chain *chain = &rt->pipeline->sections[SECTION_INBOUND];
+
+    return level < chain->n ? run_cors_block(rt, chain->blocks[level], level) : VERDICT_NEXT;
 }
 
 /* What cors policies add to an answer they add to a refusal as well: without it a browser keeps the status
@@ -228,18 +236,24 @@ void policy_run_preflight(struct rt *rt)
     finish(rt);
 }
 
-static bool level_has(const struct policy_chain *chain, unsigned level, unsigned flag)
+static bool level_has(const struct policy_chain *chain, unsigned level, unsigned flag);
+
+static bool block_has(const struct policy_chain *chain, const struct policy_block *b, unsigned level,
+                      unsigned flag)
 {
-    if (level >= chain->n)
-        return false;
-    const struct policy_block *b = chain->blocks[level];
     for (uint32_t i = 0; i < b->n; i++) {
-        if (b->steps[i].def->flags & flag)
-            return true;
-        if (is_base(&b->steps[i]) && level_has(chain, level + 1, flag))
+        const struct policy_step *step = &b->steps[i];
+
+        if ((step->def->flags & flag) || (is_base(step) && level_has(chain, level + 1, flag)) ||
+            (step->def->splice && block_has(chain, step->def->splice(step->plan), level, flag)))
             return true;
     }
     return false;
+}
+
+static bool level_has(const struct policy_chain *chain, unsigned level, unsigned flag)
+{
+    return level < chain->n && block_has(chain, chain->blocks[level], level, flag);
 }
 
 bool policy_pipeline_has_cors(const struct policy_pipeline *p)

@@ -381,6 +381,7 @@ static struct value text_value(struct comp *c, const struct xml_node *n, unsigne
     struct value v = { .what = o.what };
     bool is_open;
 
+    c->node_taken[n->index] |= TAKEN_TEXT;
     if (!o.text.p)
         o.text = SLICE("");
     if (compile_value(c, &o, flags, &v, &is_open)) {
@@ -466,8 +467,10 @@ const struct xml_node *comp_child(struct comp *c, const struct xml_node *n, cons
         return NULL;
     }
     const struct xml_node *second = comp_next(c, n, k, name);
-    if (second)
+    if (second) {
         comp_error(c, second, NULL, "<%s> may stand only once in <%.*s>", name, SLICE_ARG(n->name));
+        c->node_taken[second->index] |= TAKEN_STATEMENT; /* what is in it is no news */
+    }
     return k;
 }
 
@@ -491,6 +494,16 @@ static void report_unknown(struct comp *c, size_t offset, const char *kind, stru
                 SLICE_ARG(in->name));
 }
 
+void value_report_text(struct comp *c, const struct xml_node *n)
+{
+    struct slice text = xml_text(&c->pc->scratch, n), trimmed = slice_trim(text);
+
+    if (!trimmed.n)
+        return;
+    diag_at(c, front_offset(&c->front, locate_text(c, n, (size_t)(trimmed.p - text.p))), POLICY_WARNING,
+            "text in <%.*s> is not looked at", SLICE_ARG(n->name));
+}
+
 void value_report_rest(struct comp *c, const struct xml_node *n)
 {
     for (const struct xml_attr *a = n->attrs; a; a = a->next) {
@@ -500,6 +513,8 @@ void value_report_rest(struct comp *c, const struct xml_node *n)
     }
     if (c->node_taken[n->index] & TAKEN_MARKUP)
         return;
+    if (!(c->node_taken[n->index] & TAKEN_TEXT))
+        value_report_text(c, n);
     for (const struct xml_node *k = xml_child(n, NULL); k; k = xml_next(k, NULL)) {
         if (!c->node_taken[k->index])
             report_unknown(c, front_offset(&c->front, k->at), "element", k->name, n);

@@ -19,6 +19,7 @@ const struct policy_def policy_base = {
     .name = "base",
     .sections = SECTIONS_ALL,
     .flags = POLICY_STRUCTURE,
+    .scopes = AT_ALL_BUT_GLOBAL,
     .compile = compile,
     .run = run,
     .doc = "Run what the next outer scope has in this section",

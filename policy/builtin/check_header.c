@@ -32,21 +32,6 @@ static enum verdict deny(struct rt *rt, const struct plan *p, const char *reason
     return rt_fail_fault(rt, NULL, &fault);
 }
 
-/* The header's values joined, as expressions see them; p == NULL when it is absent. */
-static struct slice joined_values(struct rt *rt, struct slice name, uint32_t hash)
-{
-    const struct http_fields *f = &rt->request.fields;
-    struct slice all = SLICE_NONE;
-
-    for (uint32_t i = 0; i < f->n; i++) {
-        if (f->v[i].hash != hash || !slice_eq_icase(f->v[i].name, name))
-            continue;
-        struct slice value = f->v[i].value.p ? f->v[i].value : SLICE("");
-        all = all.p ? rt_printf(rt, "%.*s,%.*s", SLICE_ARG(all), SLICE_ARG(value)) : value;
-    }
-    return all;
-}
-
 static bool is_allowed(const struct slice *values, uint32_t n, struct slice found, bool ignore_case)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -66,7 +51,7 @@ static enum verdict run(struct rt *rt, const void *plan)
     if (!rt_name(rt, &p->name, &name, &hash) || !rt_bool(rt, &p->ignore_case, &ignore_case) ||
         !rt_texts(rt, &p->values, values))
         return VERDICT_FAIL;
-    struct slice found = joined_values(rt, name, hash);
+    struct slice found = rt_header(rt, &rt->request, name, hash);
     if (!found.p)
         return deny(
             rt, p, "HeaderNotFound",

@@ -17,6 +17,11 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     return !comp_failed(c);
 }
 
+static const struct policy_block *splice(const void *plan)
+{
+    return &((const struct plan *)plan)->block;
+}
+
 static enum verdict run(struct rt *rt, const void *plan)
 {
     const struct plan *p = plan;
@@ -34,5 +39,6 @@ const struct policy_def policy_include_fragment = {
     .flags = POLICY_STRUCTURE,
     .compile = compile,
     .run = run,
+    .splice = splice,
     .doc = "Insert the statements of a policy fragment",
 };

@@ -24,7 +24,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
     *plan = p;
     convert_compile(c, n, applies, &p->rule);
-    comp_attr_ignore(c, n, "parse-date"); /* dates keep their text either way */
+    comp_attr_bool(c, n, "parse-date", VALUE_LITERAL, true); /* dates keep their text either way */
     p->separator = comp_attr(c, n, "namespace-separator", VALUE_OPTIONAL);
     p->prefix = comp_attr(c, n, "namespace-prefix", VALUE_OPTIONAL);
     p->block = comp_attr(c, n, "attribute-block-name", VALUE_OPTIONAL);

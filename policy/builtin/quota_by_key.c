@@ -17,7 +17,9 @@ struct plan {
 struct later {
     struct slice key;
     struct rt_quota_window window;
-    bool calls;
+    bool ask;    /* condition and count are asked then; the call is counted then */
+    bool counts; /* the condition held on entry */
+    bool bytes;  /* some statement limits bandwidth */
 };
 
 static unsigned two_digits(struct slice s, size_t at)
@@ -66,7 +68,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     struct slice start = slice_trim(comp_attr_text(c, n, "first-period-start", VALUE_OPTIONAL));
 
     *plan = p;
-    limit_compile_quota(c, n, PERIOD_LEAST_S, &p->quota);
+    limit_compile_quota(c, n, PERIOD_LEAST_S, NULL, &p->quota);
     if (start.n && !parse_start(start, &p->quota.start_s))
         comp_error(c, n, "first-period-start",
                    "'first-period-start' is \"%.*s\": expected yyyy-MM-ddTHH:mm:ssZ", SLICE_ARG(start));
@@ -77,66 +79,82 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     return !comp_failed(c);
 }
 
-static bool amount_of(struct rt *rt, const struct plan *p, int64_t *amount)
+static bool amount_of(struct rt *rt, const struct plan *p, bool *counts, int64_t *amount)
 {
-    bool counts;
-
-    if (!rt_bool(rt, &p->condition, &counts))
-        return false;
     *amount = 0;
-    return !counts || rt_int(rt, &p->count, amount);
+    if (!rt_bool(rt, &p->condition, counts))
+        return false;
+    return !*counts || rt_int(rt, &p->count, amount);
 }
 
 static void count_later(struct rt *rt, const void *plan, void *data)
 {
-    const struct plan *p = plan;
-    const struct later *l = data;
+    struct later *l = data;
     struct rt_error error = rt->error;
     struct rt_message response = rt->response;
     int64_t amount = 0;
 
-    if (l->calls && !amount_of(rt, p, &amount)) {
+    if (l->ask && !amount_of(rt, plan, &l->counts, &amount)) {
         rt->error = error; /* too late to change the answer */
         rt->response = response;
-        amount = 0;
+        return;
     }
-    uint64_t bytes = p->quota.bytes != UINT64_MAX ? rt->host->traffic(rt) : 0;
-    rt->host->quota_add(rt, l->key, &l->window, (uint64_t)amount, bytes);
+    uint64_t bytes = l->bytes && l->counts ? rt->host->traffic(rt) : 0;
+    if (amount || bytes)
+        rt->host->quota_add(rt, l->key, &l->window, (uint64_t)amount, bytes);
 }
 
-/* Has a statement of this request counted for the key already? */
-static bool is_counted(const struct rt *rt, struct slice key)
+/* What a statement of this request counts, or will, for the same key and window; NULL: none does. */
+static struct later *find_counted(const struct rt *rt, const struct later *l)
 {
     for (const struct rt_deferred *d = rt->deferred; d; d = d->next) {
-        if (d->run == count_later && slice_eq(((const struct later *)d->data)->key, key))
-            return true;
+        struct later *other = d->data;
+        if (d->run == count_later && slice_eq(other->key, l->key) && other->window.period_s == l->window.period_s)
+            return other;
     }
-    return false;
+    return NULL;
+}
+
+/* Windows that begin elsewhere are counted apart. */
+static struct slice counter_key(struct rt *rt, const struct plan *p, struct slice key)
+{
+    if (p->quota.start_s == -LIMIT_EPOCH_S)
+        return rt_printf(rt, "quota-by-key/%.*s", SLICE_ARG(key));
+    return rt_printf(rt, "quota-by-key@%lld/%.*s", (long long)p->quota.start_s, SLICE_ARG(key));
+}
+
+static enum verdict take(struct rt *rt, const struct plan *p, struct later *l)
+{
+    struct later *counted = find_counted(rt, l);
+    struct rt_quota_use use;
+    int64_t amount = 0;
+
+    if (!l->ask && !counted && !amount_of(rt, p, &l->counts, &amount))
+        return VERDICT_FAIL;
+    if (!rt->host->quota_take(rt, l->key, &l->window, p->quota.calls, p->quota.bytes, (uint64_t)amount, &use))
+        return limit_deny_quota(rt, &p->quota, &use);
+    if (!counted)
+        return rt_defer(rt, count_later, p, l) ? VERDICT_NEXT : VERDICT_FAIL;
+    counted->bytes |= l->bytes;
+    return VERDICT_NEXT;
 }
 
 static enum verdict run(struct rt *rt, const void *plan)
 {
     const struct plan *p = plan;
     struct later *l = arena_new(rt->arena, struct later);
-    struct rt_quota_use use;
     struct slice key;
-    int64_t amount = 0;
 
     if (!rt->host->quota_take || !rt->host->quota_add || !rt->host->traffic)
         return rt_unavailable(rt, "quota counters");
     if (!rt_text(rt, &p->key, &key))
         return VERDICT_FAIL;
-    key = rt_printf(rt, "quota-by-key/%.*s", SLICE_ARG(key));
+    key = counter_key(rt, p, key);
     if (!l || !key.p)
         return rt_fail_memory(rt);
-    bool counted = is_counted(rt, key);
-    *l = (struct later){ .key = key, .calls = p->after_response && !counted };
+    *l = (struct later){ .key = key, .ask = p->after_response, .bytes = p->quota.bytes != UINT64_MAX };
     limit_window(rt, &p->quota, &l->window);
-    if (!p->after_response && !counted && !amount_of(rt, p, &amount))
-        return VERDICT_FAIL;
-    if (!rt->host->quota_take(rt, key, &l->window, p->quota.calls, p->quota.bytes, (uint64_t)amount, &use))
-        return limit_deny_quota(rt, &p->quota, &use);
-    return counted || rt_defer(rt, count_later, p, l) ? VERDICT_NEXT : VERDICT_FAIL;
+    return take(rt, p, l);
 }
 
 const struct policy_def policy_quota_by_key = {

@@ -6,7 +6,6 @@
  * are counted. */
 #include "policy/rt.h"
 
-#define PERIOD_MAX_S 86400
 #define LIMITS_MAX 64u /* limits of one element, its <api> and <operation> with it */
 
 struct limit {
@@ -29,9 +28,10 @@ static struct limit *add_limit(struct comp *c, const struct xml_node *n, struct 
     }
     struct limit *l = &p->limits[p->n++];
     l->calls = (uint64_t)comp_attr_int(c, n, "calls", VALUE_REQUIRED | VALUE_LITERAL, 0, INT32_MAX, 1).number;
-    l->period_s =
-        (uint64_t)comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED | VALUE_LITERAL, 1, PERIOD_MAX_S, 1)
-            .number;
+    struct value period =
+        comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED | VALUE_LITERAL, 1, LIMIT_PERIOD_MAX_S, 1);
+    limit_check_period(c, n, &period);
+    l->period_s = (uint64_t)period.number;
     l->inner = arena_printf(comp_arena(c), "%u", (unsigned)p->n);
     return l;
 }
@@ -129,6 +129,7 @@ static enum verdict run(struct rt *rt, const void *plan)
 const struct policy_def policy_rate_limit = {
     .name = "rate-limit",
     .sections = IN_INBOUND,
+    .scopes = AT_PRODUCT | AT_API | AT_OPERATION,
     .compile = compile,
     .run = run,
     .doc = "Limit calls per sliding window and subscription",

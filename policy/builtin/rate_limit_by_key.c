@@ -5,9 +5,6 @@
  * increment-count speak of context.Response: then the call is counted when the response is final. */
 #include "policy/rt.h"
 
-#define PERIOD_MAX_S 86400
-#define PERIOD_ORIGINAL_S 300 /* the original refuses longer windows; we have no reason to */
-
 struct plan {
     struct value calls, period, key, condition, count;
     bool after_response;
@@ -27,11 +24,8 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
     *plan = p;
     p->calls = comp_attr_int(c, n, "calls", VALUE_REQUIRED, 0, INT32_MAX, 1);
-    p->period = comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED, 1, PERIOD_MAX_S, 1);
-    if (p->period.number > PERIOD_ORIGINAL_S)
-        comp_warning(c, n, "renewal-period",
-                     "'renewal-period' is more than the %d seconds that the original takes",
-                     PERIOD_ORIGINAL_S);
+    p->period = comp_attr_int(c, n, "renewal-period", VALUE_REQUIRED, 1, LIMIT_PERIOD_MAX_S, 1);
+    limit_check_period(c, n, &p->period);
     p->key = comp_attr(c, n, "counter-key", VALUE_REQUIRED);
     p->condition = comp_attr_bool(c, n, "increment-condition", VALUE_OPTIONAL, true);
     p->count = comp_attr_int(c, n, "increment-count", VALUE_OPTIONAL, 0, INT32_MAX, 1);

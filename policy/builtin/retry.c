@@ -1,7 +1,7 @@
 /* retry: run the children again while a condition is true. reference/policies.md 2 "retry".
  *
  * Waits before retry n = 1, 2, ...: interval; with delta interval + (n-1) * delta; with delta and
- * max-interval interval + (2^(n-1) - 1) * random(0.8 * delta, 1.2 * delta), at most max-interval. A child's
+ * max-interval interval + (2^(n-1) - 1) * random(0.8 * delta, 1.2 * delta). Never more than max-interval. A child's
  * failure is asked about by the condition too: true retries, false passes the failure on. */
 #include "policy/rt.h"
 
@@ -44,15 +44,14 @@ static int64_t spread(struct rt *rt, int64_t n)
 
 static int64_t wait_ms(struct rt *rt, const struct plan *p, const struct waits *w, int64_t n)
 {
+    bool capped = value_given(&p->max_interval);
+    int64_t ms = w->interval * 1000, steps = n > 20 ? 1 << 20 : (1 << (n - 1)) - 1;
+
     if (w->fast && n == 1)
         return 0;
-    if (!value_given(&p->delta))
-        return w->interval * 1000;
-    if (!value_given(&p->max_interval))
-        return (w->interval + (n - 1) * w->delta) * 1000;
-    int64_t steps = n > 20 ? 1 << 20 : (1 << (n - 1)) - 1; /* capped below anyway */
-    int64_t ms = w->interval * 1000 + steps * w->delta * spread(rt, n);
-    return ms < w->max_interval * 1000 ? ms : w->max_interval * 1000;
+    if (value_given(&p->delta))
+        ms += capped ? steps * w->delta * spread(rt, n) : (n - 1) * w->delta * 1000;
+    return capped && ms > w->max_interval * 1000 ? w->max_interval * 1000 : ms;
 }
 
 static bool evaluate(struct rt *rt, const struct plan *p, struct waits *w)

@@ -10,12 +10,22 @@ struct plan {
     struct value template, copy;
 };
 
+/* An expression must be all of the template: the braces of one inside would be taken for parameters. */
+static void check_whole(struct comp *c, const struct xml_node *n, const struct value *v)
+{
+    struct slice text = v->expr ? v->tail : v->text;
+
+    if (slice_trim(v->tail).n || slice_find(text, SLICE("@(")) >= 0 || slice_find(text, SLICE("@{")) >= 0)
+        comp_error(c, n, "template", "'template' must be an expression as a whole, or hold none");
+}
+
 static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 {
     struct plan *p = comp_new(c, struct plan);
 
     *plan = p;
     p->template = comp_attr(c, n, "template", VALUE_REQUIRED);
+    check_whole(c, n, &p->template);
     p->copy = comp_attr_bool(c, n, "copy-unmatched-params", VALUE_OPTIONAL, true);
     return !comp_failed(c);
 }

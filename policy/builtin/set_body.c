@@ -14,6 +14,8 @@ static const struct value_name templates[] = { { "none", TEMPLATE_NONE },
                                                { "liquid", TEMPLATE_LIQUID },
                                                { 0 } };
 
+static const struct value_name nils[] = { { "blank", 0 }, { "null", 1 }, { 0 } };
+
 static struct value compile_content(struct comp *c, const struct xml_node *n)
 {
     const struct xml_node *only = xml_child(n, NULL);
@@ -32,8 +34,8 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
     *plan = p;
     p->on = comp_on(c);
-    comp_attr_ignore(c, n, "xsi-nil");
-    comp_attr_ignore(c, n, "parse-date");
+    comp_attr_enum(c, n, "xsi-nil", VALUE_LITERAL, nils, 0); /* these two speak of templates */
+    comp_attr_bool(c, n, "parse-date", VALUE_LITERAL, true);
     if (kind.number == TEMPLATE_LIQUID) {
         comp_error(c, n, "template", "policy 'set-body' with a Liquid template is not built yet");
         comp_inner(c, n, true);

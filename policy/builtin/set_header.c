@@ -16,6 +16,15 @@ static const struct value_name actions[] = {
     { 0 },
 };
 
+static void check_literals(struct comp *c, const struct xml_node *n, const struct values *values)
+{
+    for (uint32_t i = 0; i < values->n; i++) {
+        if (!http_is_field_value(values->v[i].text))
+            comp_error(c, n, NULL, "<set-header>: the value \"%.*s\" holds a line break or another control character",
+                       SLICE_ARG(values->v[i].text));
+    }
+}
+
 static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 {
     struct plan *p = comp_new(c, struct plan);
@@ -25,6 +34,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     p->name = comp_attr_field(c, n, "name", VALUE_REQUIRED);
     p->action = comp_attr_enum(c, n, "exists-action", VALUE_OPTIONAL, actions, EXISTS_OVERRIDE);
     p->values = comp_texts(c, n, "value", VALUE_OPTIONAL);
+    check_literals(c, n, &p->values);
     if (p->values.n > RT_VALUES_MAX)
         comp_error(c, n, NULL, "<set-header> takes at most %u values", RT_VALUES_MAX);
     return !comp_failed(c);

@@ -6,8 +6,7 @@
 #define METADATA_MAX 32u
 
 struct metadata {
-    struct slice name;
-    struct value value;
+    struct value name, value;
 };
 
 struct plan {
@@ -38,13 +37,15 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
         (enum rt_trace_level)comp_attr_enum(c, n, "severity", VALUE_LITERAL, levels, RT_TRACE_VERBOSE).number;
     const struct xml_node *message = comp_child(c, n, "message", VALUE_OPTIONAL);
     p->message = comp_text_trimmed(c, message ? message : n, VALUE_OPTIONAL);
+    if (!message && !p->message.expr && !p->message.text.n)
+        comp_error(c, n, NULL, "<trace> needs the element <message>");
     for (const struct xml_node *k = comp_next(c, n, NULL, "metadata"); k;
          k = comp_next(c, n, k, "metadata")) {
         if (p->n == METADATA_MAX) {
             comp_error(c, k, NULL, "<trace> takes at most %u <metadata>", METADATA_MAX);
             return false;
         }
-        p->metadata[p->n].name = comp_attr_text(c, k, "name", VALUE_REQUIRED);
+        p->metadata[p->n].name = comp_attr(c, k, "name", VALUE_REQUIRED);
         p->metadata[p->n++].value = comp_attr(c, k, "value", VALUE_REQUIRED);
     }
     return !comp_failed(c);
@@ -53,7 +54,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 static enum verdict run(struct rt *rt, const void *plan)
 {
     const struct plan *p = plan;
-    struct slice text;
+    struct slice name, text;
     struct buf b;
 
     if (!rt_text(rt, &p->message, &text))
@@ -61,9 +62,9 @@ static enum verdict run(struct rt *rt, const void *plan)
     buf_init(&b, rt->arena);
     buf_put(&b, text);
     for (uint32_t i = 0; i < p->n; i++) {
-        if (!rt_text(rt, &p->metadata[i].value, &text))
+        if (!rt_text(rt, &p->metadata[i].name, &name) || !rt_text(rt, &p->metadata[i].value, &text))
             return VERDICT_FAIL;
-        buf_printf(&b, ", %.*s: %.*s", SLICE_ARG(p->metadata[i].name), SLICE_ARG(text));
+        buf_printf(&b, ", %.*s: %.*s", SLICE_ARG(name), SLICE_ARG(text));
     }
     text = buf_slice(&b);
     if (b.failed)

@@ -7,6 +7,7 @@
 #include "platform/base/utf8.h"
 #include "policy/expr/scan.h"
 #include "policy/expr/text.h"
+#include "policy/expr/unicode.h"
 #include "policy/expr/decimal.h"
 
 static bool is_name_start(unsigned char ch)
@@ -448,6 +449,21 @@ static const char *lex_punct(struct comp *c, struct token *t, const char *p, con
     return p + 1;
 }
 
+/* Bytes of the white space or comment at p; 0: there is none. C# counts every Unicode space separator. */
+static size_t blank_length(const char *p, const char *end)
+{
+    uint32_t cp;
+
+    if (p >= end)
+        return 0;
+    if (*p == '/' && p + 1 < end && (p[1] == '/' || p[1] == '*'))
+        return (size_t)(lex_skip(p, end) - p);
+    if ((unsigned char)*p < 0x80)
+        return ascii_is_space(*p);
+    size_t n = utf8_decode(slice_of(p, (size_t)(end - p)), &cp);
+    return cp == 0xFEFF || (unicode_category(cp) >= UNICODE_ZS && unicode_category(cp) <= UNICODE_ZP) ? n : 0;
+}
+
 static const char *lex_name(struct token *t, const char *p, const char *end)
 {
     const char *start;
@@ -455,7 +471,7 @@ static const char *lex_name(struct token *t, const char *p, const char *end)
     t->kind = TOK_NAME;
     t->verbatim = *p == '@';
     p += t->verbatim;
-    for (start = p; p < end && is_name((unsigned char)*p); p++)
+    for (start = p; p < end && is_name((unsigned char)*p) && ((unsigned char)*p < 0x80 || !blank_length(p, end)); p++)
         ;
     t->text = slice_of(start, (size_t)(p - start));
     return p;
@@ -494,10 +510,8 @@ const struct token *lex(struct comp *c, uint32_t from, uint32_t to)
             v = grown;
             room *= 2;
         }
-        while (p < end && (ascii_is_space(*p) || (*p == '/' && p + 1 < end && (p[1] == '/' || p[1] == '*')))) {
+        for (size_t n_blank; (n_blank = blank_length(p, end)) > 0; p += n_blank)
             spaced = true;
-            p = lex_skip(p, end);
-        }
         v[n].pos = (uint32_t)(p - c->source.p);
         v[n].spaced = spaced;
         spaced = false;

@@ -29,6 +29,24 @@ static void test_windows(void **state)
     quota_close();
 }
 
+/* One window back is a request that was long on its way; further back is a clock that was set. */
+static void test_late_and_set_clocks(void **state)
+{
+    struct quota_window old = { 600, 7 }, next = { 600, 8 }, ancient = { 600, 3 };
+    struct quota_use use;
+
+    assert_true(quota_open(64, NULL));
+    assert_true(quota_take(SLICE("k"), &next, 9, UINT64_MAX, 4, &use));
+    quota_add(SLICE("k"), &old, 1, 100);
+    assert_true(quota_take(SLICE("k"), &old, 9, UINT64_MAX, 1, &use));
+    assert_true(quota_take(SLICE("k"), &next, 9, UINT64_MAX, 0, &use));
+    assert_int_equal(use.calls, 6);
+    assert_int_equal(use.bytes, 100);
+    assert_true(quota_take(SLICE("k"), &ancient, 9, UINT64_MAX, 1, &use));
+    assert_int_equal(use.calls, 0);
+    quota_close();
+}
+
 static void test_restart(void **state)
 {
     char dir[] = "/tmp/holdfast-quota-XXXXXX", command[128];
@@ -94,7 +112,7 @@ static void test_concurrency(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_windows), cmocka_unit_test(test_restart),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_windows), cmocka_unit_test(test_late_and_set_clocks), cmocka_unit_test(test_restart),
                                         cmocka_unit_test(test_bounded), cmocka_unit_test(test_concurrency) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

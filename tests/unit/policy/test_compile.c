@@ -201,6 +201,82 @@ static void test_unbuilt_policy(void **state)
     assert_int_equal(d->v[1].line, 3);
 }
 
+/* What no policy asks for is told. */
+static void test_stray_text(void **state)
+{
+    rig_inbound("<set-header name='A'>\n 1 </set-header>");
+    rig_warned("text in <set-header> is not looked at");
+    rig_inbound("<choose>a<when condition='true'/></choose>");
+    rig_warned("text in <choose> is not looked at");
+    rig_global("<policies>\n<!-- a -->\n<inbound> x</inbound> y</policies>");
+    rig_warned("text in <inbound> is not looked at");
+    rig_warned("text in <policies> is not looked at");
+    assert_int_equal(policy_compiler_diagnostics(rig.compiler)->v[0].line, 2);
+}
+
+static void test_scopes(void **state)
+{
+    rig_api("<policies><inbound><base/><quota calls='1' renewal-period='60'/></inbound></policies>");
+    rig_warned("policy 'quota' is not meant for API scope, only for product");
+    rig_global("<policies><inbound><base/><rate-limit calls='1' renewal-period='60'/></inbound></policies>");
+    rig_warned("policy 'base' is not meant for global scope, only for workspace, product, API, operation");
+    rig_warned("policy 'rate-limit' is not meant for global scope, only for product, API, operation");
+}
+
+/* Attributes and values of each policy that are refused. */
+static void test_refused_attributes(void **state)
+{
+    static const char *const cases[][2] = {
+        { "<trace source='a'/>", "<trace> needs the element <message>" },
+        { "<trace source='a'><message>a</message><message>b</message></trace>", "<message> may stand only once" },
+        { "<trace><message>a</message></trace>", "<trace> needs the attribute 'source'" },
+        { "<trace source='@(1)'><message>a</message></trace>", "'source' takes no expression" },
+        { "<trace source='a' severity='warning'><message>a</message></trace>",
+          "'severity' is \"warning\": expected one of verbose, information, error" },
+        { "<rewrite-uri template='/a/@(1)'/>", "'template' must be an expression as a whole" },
+        { "<rewrite-uri template='{{path}}/b'/>", "'template' must be an expression as a whole" },
+        { "<rewrite-uri template='/a' copy-unmatched-params='yes'/>", "expected true, false" },
+        { "<set-header name='A'><value>a\nb</value></set-header>", "holds a line break" },
+        { "<set-header name='A' exists-action='replace'/>", "expected one of override, skip, append, delete" },
+        { "<set-header name='A B'/>", "not a header name" },
+        { "<set-header/>", "<set-header> needs the attribute 'name'" },
+        { "<set-header name='A' existsaction='skip'/>", "did you mean 'exists-action'?" },
+        { "<set-header name='A'><valu>1</valu></set-header>", "did you mean 'value'?" },
+        { "<set-body xsi-nil='empty'>a</set-body>", "'xsi-nil' is \"empty\": expected one of blank, null" },
+        { "<set-body parse-date='no'>a</set-body>", "'parse-date' is \"no\": expected true, false" },
+        { "<json-to-xml apply='always' parse-date='no'/>", "'parse-date' is \"no\"" },
+        { "<json-to-xml/>", "<json-to-xml> needs the attribute 'apply'" },
+        { "<xml-to-json apply='always'/>", "<xml-to-json> needs the attribute 'kind'" },
+        { "<limit-concurrency key='k'/>", "<limit-concurrency> needs the attribute 'max-count'" },
+        { "<limit-concurrency key='k' max-count='@(1)'/>", "'max-count' takes no expression" },
+        { "<wait for='some'/>", "expected one of all, any" },
+        { "<wait><set-method>GET</set-method></wait>", "<set-method> cannot stand in <wait>" },
+        { "<return-response><set-method>GET</set-method></return-response>",
+          "<set-method> cannot stand in <return-response>" },
+        { "<choose/>", "<choose> needs at least one <when>" },
+        { "<choose><when/></choose>", "<when> needs the attribute 'condition'" },
+        { "<choose><when condition='yes'/></choose>", "'condition' is \"yes\"" },
+        { "<choose><when condition='true'/><otherwise/><otherwise/></choose>", "<otherwise> may stand only once" },
+        { "<retry condition='true' count='51'/>", "'count' is 51: expected 1 to 50" },
+        { "<retry count='1'/>", "<retry> needs the attribute 'condition'" },
+        { "<mock-response status-code='@(200)'/>", "'status-code' takes no expression" },
+        { "<set-variable name='@(1)' value='a'/>", "'name' takes no expression" },
+        { "<set-variable name='a'/>", "<set-variable> needs the attribute 'value'" },
+        { "<set-status/>", "<set-status> needs the attribute 'code'" },
+        { "<include-fragment/>", "<include-fragment> needs the attribute 'fragment-id'" },
+        { "<cors/>", "<cors> needs the element <allowed-origins>" },
+        { "<find-and-replace from='a'/>", "<find-and-replace> needs the attribute 'to'" },
+        { "<authentication-basic username='a'/>", "<authentication-basic> needs the attribute 'password'" },
+        { "<forward-request/>", "policy 'forward-request' cannot stand in inbound, only in backend" },
+        { "<jsonp callback-parameter-name='a'/>", "policy 'jsonp' cannot stand in inbound, only in outbound" },
+        { "<redirect-content-urls a='1'/>", "attribute 'a' of <redirect-content-urls> is not known" },
+    };
+
+    rig_named_value("path", "@(\"/a\")");
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        rig_refused_inbound(cases[i][0], cases[i][1]);
+}
+
 static void test_skipped_policy(void **state)
 {
     rig_inbound(
@@ -313,6 +389,9 @@ int main(void)
         rig_test(test_fragment_acts_on_its_section),
         rig_test(test_faults_in_fragments),
         rig_test(test_unbuilt_policy),
+        rig_test(test_stray_text),
+        rig_test(test_scopes),
+        rig_test(test_refused_attributes),
         rig_test(test_skipped_policy),
         rig_test(test_depth),
         rig_test(test_tail_of_an_expression),

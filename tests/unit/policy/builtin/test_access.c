@@ -267,6 +267,18 @@ static void test_cors_of_an_outer_scope(void **state)
     assert_false(policy_pipeline_has_cors(rig.rt.pipeline));
 }
 
+/* A fragment's statements stand where it is included. */
+static void test_cors_of_a_fragment(void **state)
+{
+    rig_fragment("inner", "<fragment><set-method>GET</set-method>" CORS("", METHODS) "</fragment>");
+    rig_fragment("outer", "<fragment><include-fragment fragment-id='inner'/></fragment>");
+    rig_inbound("<include-fragment fragment-id='outer'/><base/>");
+    preflight("Origin: https://app.example\nAccess-Control-Request-Method: PUT");
+    assert_field(&rig.rt.response, "Access-Control-Allow-Origin", "https://app.example");
+    assert_slice(rig.rt.request.method, "OPTIONS");
+    assert_true(policy_pipeline_has_cors(rig.rt.pipeline));
+}
+
 /* ---- authentication-basic ---- */
 
 static void test_authentication_basic(void **state)
@@ -293,6 +305,7 @@ int main(void)
         rig_test(test_cors_preflight_unmatched),
         rig_test(test_cors_preflight_defaults),
         rig_test(test_cors_of_an_outer_scope),
+        rig_test(test_cors_of_a_fragment),
         rig_test(test_authentication_basic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

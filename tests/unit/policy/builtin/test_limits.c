@@ -100,6 +100,8 @@ static void test_rate_limit_long_period(void **state)
 {
     rig_inbound("<rate-limit-by-key calls='3' renewal-period='3600' counter-key='k'/>");
     rig_warned("'renewal-period' is more than the 300 seconds");
+    rig_inbound("<rate-limit calls='3' renewal-period='301'/>");
+    rig_warned("'renewal-period' is more than the 300 seconds");
 }
 
 /* ---- rate-limit ---- */
@@ -205,6 +207,22 @@ static void test_quota_bandwidth(void **state)
     rig.rt.subscription = NULL;
 }
 
+/* <api> and <operation> take the period around them, and what one limit refuses no other counts. */
+static void test_quota_of_apis_and_operations(void **state)
+{
+    rig_product("<policies><inbound><quota calls='10' renewal-period='3000'><api id='api-1' calls='1'>"
+                "<operation id='op-1' calls='5'/></api></quota></inbound></policies>");
+    assert_int_equal(call(), 200);
+    assert_int_equal(rig.n_counters, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(rig.counters[i].period_s, 3000);
+        assert_int_equal(rig.counters[i].used, 1);
+    }
+    assert_int_equal(call(), 403);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(rig.counters[i].used, 1);
+}
+
 static void test_quota_refused(void **state)
 {
     rig_refused_inbound("<quota renewal-period='60'/>", "<quota> needs calls or bandwidth");
@@ -261,6 +279,47 @@ static void test_quota_by_key_counts_by_response(void **state)
     rig.status = 200;
     assert_int_equal(call(), 200);
     assert_int_equal(call(), 403);
+}
+
+/* A condition that is false counts nothing: no call, no traffic. */
+static void test_quota_by_key_uncounted(void **state)
+{
+    rig.traffic = 700;
+    rig_inbound("<quota-by-key calls='3' bandwidth='1' renewal-period='600' counter-key='k' "
+                "increment-condition='@(context.Request.Headers.ContainsKey(\"Count\"))'/>");
+    assert_int_equal(call(), 200);
+    assert_int_equal(rig.counters[0].used, 0);
+    assert_int_equal(rig.counters[0].bytes, 0);
+    rig_request("GET", "/", "Count: 1", NULL);
+    rig_run();
+    assert_int_equal(rig.counters[0].used, 1);
+    assert_int_equal(rig.counters[0].bytes, 700);
+}
+
+/* Calls by one statement, bandwidth by another of the same key. */
+static void test_quota_by_key_shared(void **state)
+{
+    rig.traffic = 2000;
+    rig_inbound("<quota-by-key calls='3' renewal-period='600' counter-key='k'/>"
+                "<quota-by-key bandwidth='1' renewal-period='600' counter-key='k'/>");
+    assert_int_equal(call(), 200);
+    assert_int_equal(rig.counters[0].used, 1);
+    assert_int_equal(rig.counters[0].bytes, 2000);
+    assert_int_equal(call(), 403);
+    assert_last_error("quota-by-key", "QuotaExceeded", "Out of bandwidth quota.");
+}
+
+/* Windows of other lengths and starts are counted apart, each once a request. */
+static void test_quota_by_key_windows_apart(void **state)
+{
+    rig_inbound("<quota-by-key calls='3' renewal-period='600' counter-key='k'/>"
+                "<quota-by-key calls='3' renewal-period='6000' counter-key='k'/>"
+                "<quota-by-key calls='3' renewal-period='600' counter-key='k' "
+                "first-period-start='2022-01-21T02:00:16Z'/>");
+    assert_int_equal(call(), 200);
+    assert_int_equal(rig.n_counters, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(rig.counters[i].used, 1);
 }
 
 /* ---- limit-concurrency ---- */
@@ -326,11 +385,15 @@ int main(void)
         rig_test(test_quota),
         rig_test(test_quota_of_a_subscription_with_a_start),
         rig_test(test_quota_bandwidth),
+        rig_test(test_quota_of_apis_and_operations),
         rig_test(test_quota_refused),
         rig_test(test_quota_by_key),
         rig_test(test_quota_by_key_start),
         rig_test(test_quota_by_key_once_per_request),
         rig_test(test_quota_by_key_counts_by_response),
+        rig_test(test_quota_by_key_uncounted),
+        rig_test(test_quota_by_key_shared),
+        rig_test(test_quota_by_key_windows_apart),
         rig_test(test_limit_concurrency),
         rig_test(test_limit_concurrency_gives_back),
         rig_test(test_without_counters),

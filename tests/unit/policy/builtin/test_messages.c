@@ -26,6 +26,8 @@ static void test_set_header(void **state)
         { "A: 1", "<set-header name='A' exists-action='append'><value>2</value><value>3</value></set-header>",
           "A", "1,2,3" },
         { "", "<set-header name='A' exists-action='append'><value>2</value></set-header>", "A", "2" },
+        { "A: 1\nB: 0\nA: 2", "<set-header name='A' exists-action='append'><value>3</value></set-header>", "A",
+          "1,2,3" },
         { "A: 1", "<set-header name='A' exists-action='skip'><value>2</value></set-header>", "A", "1" },
         { "", "<set-header name='A' exists-action='skip'><value>2</value></set-header>", "A", "2" },
         { "A: 1\nB: 2\nA: 3", "<set-header name='a' exists-action='delete'/>", "A", NULL },

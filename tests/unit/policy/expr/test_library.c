@@ -13,6 +13,8 @@
 static const struct {
     const char *source, *want; /* the printed value, or "type: message" of the exception */
 } cases[] = {
+    /* Any space separator of Unicode is white space. */
+    { "@{\xc2\xa0 string\xc2\xa0s\xe2\x80\x83= \"a\xc2\xa0\";\xe3\x80\x80return s; }", "a\xc2\xa0" },
     /* Digests: RFC 1321 A.5, FIPS 180 "abc", RFC 4231 case 2. */
     { "@(BitConverter.ToString(MD5.Create().ComputeHash(Encoding.UTF8.GetBytes(\"abc\"))).Replace(\"-\", \"\").ToLower())",
       "900150983cd24fb0d6963f7d28e17f72" },
