@@ -62,7 +62,8 @@ static bool add_pair(struct builder *b, const struct part *p, struct backend_pai
     if (!pair)
         return err_set(b->err, "out of memory");
     pair->name = name;
-    pair->next = *list;
+    while (*list)
+        list = &(*list)->next;
     *list = pair;
     return substitute(b, p, value, &pair->value);
 }

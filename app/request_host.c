@@ -1,4 +1,4 @@
-/* What policies ask of the gateway: the backend, bodies, counters, time (struct rt_host). */
+/* What policies ask of the gateway: backends, counters, time (struct rt_host). */
 #include "app/request_int.h"
 
 #include "app/counters.h"
@@ -10,136 +10,6 @@
 static struct request *request_of(struct rt *rt)
 {
     return rt->app;
-}
-
-/* ---- forward-request ---- */
-
-static bool add_credentials(struct request *r, const struct backend *backend)
-{
-    struct rt_message *m = &r->rt.request;
-
-    for (const struct backend_pair *p = backend->headers; p; p = p->next)
-        if (!http_fields_set(&m->fields, p->name, p->value))
-            return false;
-    for (const struct backend_pair *p = backend->query; p; p = p->next) {
-        m->url.query = arena_printf(r->arena, "%.*s%s%.*s=%.*s", SLICE_ARG(m->url.query), m->url.query.n ? "&" : "",
-                                    SLICE_ARG(p->name), SLICE_ARG(p->value));
-        if (!m->url.query.p)
-            return false;
-    }
-    return true;
-}
-
-static struct slice with_mark(struct request *r, struct slice query)
-{
-    struct slice whole = r->head->query;
-
-    if (!query.n)
-        return SLICE_NONE;
-    if (whole.n && query.p == whole.p + 1 && query.n == whole.n - 1)
-        return whole;
-    return arena_printf(r->arena, "?%.*s", SLICE_ARG(query));
-}
-
-static void describe_call(struct request *r, const struct backend *backend, struct slice path, struct slice query)
-{
-    r->backend_method = r->rt.request.method;
-    if (log_enabled(LOG_INFO) && log_format() != LOG_FORMAT_NONE)
-        r->backend_url = arena_printf(r->arena, "%.*s://%.*s%.*s%.*s", SLICE_ARG(backend->fact.scheme),
-                                      SLICE_ARG(backend->target.authority), SLICE_ARG(path), SLICE_ARG(query));
-}
-
-static void fill_body(struct request *r, struct forward_request *out)
-{
-    const struct rt_message *m = &r->rt.request;
-
-    out->body = m->body.state == RT_BODY_STREAM                                        ? FORWARD_BODY_STREAM
-              : m->body.state == RT_BODY_SLICE || m->body.state == RT_BODY_CODED ? FORWARD_BODY_SLICE
-                                                                                       : FORWARD_BODY_NONE;
-    out->body_slice = m->body.data;
-}
-
-static bool fill_request(struct request *r, const struct backend *backend, struct forward_request *out)
-{
-    struct rt_message *m = &r->rt.request;
-    struct slice path = m->url.path;
-
-    if (backend->fact.path.n) {
-        struct slice parts[] = { backend->fact.path, path };
-        path = arena_concat(r->arena, parts, COUNT_OF(parts));
-    }
-    *out = (struct forward_request){ .method = m->method, .path = path, .query = with_mark(r, m->url.query), .fields = &m->fields,
-                                     .client_ip = r->rt.client_ip };
-    if (m->host_set)
-        out->host = http_fields_get(&m->fields, SLICE("Host"));
-    fill_body(r, out);
-    describe_call(r, backend, path, out->query);
-    return path.p && (out->query.p || !m->url.query.n);
-}
-
-static enum verdict forward_failed(struct request *r)
-{
-    struct rt *rt = &r->rt;
-    const struct forward *f = &r->forward;
-    struct slice message = arena_copy(r->arena, slice_from(f->message));
-    struct rt_fault fault;
-
-    switch (f->failure) {
-    case FORWARD_CONNECT:
-    case FORWARD_PROTOCOL:
-        return rt_fail(rt, "forward-request", "BackendConnectionFailure", message);
-    case FORWARD_TIMEOUT:
-        return rt_fail(rt, "forward-request", "Timeout", message);
-    case FORWARD_CLIENT_GONE:
-    case FORWARD_CANCELED:
-        return rt_fail(rt, "forward-request", "ClientConnectionFailure", message);
-    default:
-        request_body_fault(r, f, &fault);
-        return rt_fail_fault(rt, "forward-request", &fault);
-    }
-}
-
-static bool take_response(struct request *r)
-{
-    struct rt_message *m = &r->rt.response;
-    const struct forward_response *from = &r->forward.response;
-
-    m->present = true;
-    m->status = from->status;
-    m->reason = from->reason;
-    m->fields = from->fields;
-    m->body = (struct rt_body){ .state = from->has_body ? RT_BODY_STREAM : RT_BODY_NONE };
-    m->app = &r->forward;
-    r->backend_status = from->status;
-    return true;
-}
-
-static enum verdict host_forward(struct rt *rt, const struct rt_forward *o)
-{
-    struct request *r = request_of(rt);
-    const struct backend *backend = (const struct backend *)rt->request.url.backend;
-    struct forward_options options = { .connect_ms = gateway.connect_ms, .response_ms = o->timeout_ms,
-                                       .idle_ms = o->buffer_response ? gateway.backend_idle_ms : 0, .send_ms = gateway.send_ms,
-                                       .body_ms = gateway.body_ms, .unbuffered = !o->buffer_response };
-    struct forward_request request;
-    struct rt_fault fault;
-
-    if (!backend)
-        return rt_fail(rt, "forward-request", "BackendConnectionFailure",
-                       SLICE("no backend: the API has no serviceUrl, and no set-backend-service ran"));
-    if (o->buffer_request && rt->request.body.state == RT_BODY_STREAM && !request_body_keep(r, &fault))
-        return rt_fail_fault(rt, "forward-request", &fault);
-    if (r->forwarded)
-        forward_close(&r->forward);
-    if (!add_credentials(r, backend) || !fill_request(r, backend, &request))
-        return rt_fail_memory(rt);
-    r->forwarded = true;
-    request.upgrade = r->head->upgrade && r->api->websocket;
-    bool ok = forward_request(&r->forward, r->conn, &backend->target, &request, &options, r->arena);
-    r->backend_ns += fiber_now() - r->forward.began;
-    if (request.body == FORWARD_BODY_STREAM)
-        rt->request.body.state = RT_BODY_CONSUMED;
-    return ok && take_response(r) ? VERDICT_NEXT : forward_failed(r);
 }
 
 /* ---- backends ---- */
@@ -252,7 +122,7 @@ static void host_trace(struct rt *rt, const struct rt_trace *t)
 }
 
 const struct rt_host request_host = {
-    .forward = host_forward,
+    .forward = request_forward,
     .send = request_send,
     .send_one_way = request_send_one_way,
     .body_read = request_body_read,

@@ -31,12 +31,12 @@ static bool copy_request(struct rt *rt, struct rt_message *m)
 
     m->method = rt->request.method;
     m->host_set = rt->request.host_set;
+    if (on_the_way_in && !rt_body(rt, &rt->request, &body)) /* first: it may take Content-Encoding away */
+        return false;
     if (!http_fields_own(&m->fields, rt->arena, &rt->request.fields)) {
         rt_fail_memory(rt);
         return false;
     }
-    if (on_the_way_in && !rt_body(rt, &rt->request, &body))
-        return false;
     m->body = (struct rt_body){ body.n ? RT_BODY_SLICE : RT_BODY_NONE, body };
     return true;
 }

@@ -22,6 +22,8 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
     *plan = p;
     p->version = (enum rt_http_version)version.number;
+    if (p->version == RT_HTTP_2)
+        comp_warning(c, n, "http-version", "'http-version': HTTP/2 to backends is not built yet: HTTP/1.1 is used");
     p->timeout = comp_attr_int(c, n, "timeout", VALUE_OPTIONAL, 0, TIMEOUT_MAX_S, TIMEOUT_DEFAULT_S);
     p->timeout_ms = comp_attr_int(c, n, "timeout-ms", VALUE_OPTIONAL, 0, TIMEOUT_MAX_S * 1000LL, 0);
     p->continue_timeout = comp_attr_int(c, n, "continue-timeout", VALUE_OPTIONAL, 0, TIMEOUT_MAX_S, 0);

@@ -9,6 +9,7 @@ Raw sockets, a thread per connection, keep-alive. The last part of the path says
   cut           half of a body                     lie          more bytes than Content-Length
   early         413 without reading the body       late/MS      answers after so many ms
   once          answers, then closes the connection without having said so
+  redirect/N    status N to the URL behind "to=" in the query
   gzip          {"hello":"aXb"}, compressed        garbage       the same said of bytes that are not
   events        three events, 300 ms apart, by chunks
   switch        101, then echoes bytes
@@ -19,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.parse
 
 ZEROS = bytes(1 << 20)
 lock = threading.Lock()
@@ -137,6 +139,9 @@ class Connection:
         elif do == "once":
             self.answer(b"once")
             return False
+        elif do == "redirect":
+            to = urllib.parse.parse_qs(target.split("?", 1)[1])["to"][0]
+            self.answer(b"go there", f"{what[-1]} Moved", f"Location: {to}\r\n")
         elif do in ("gzip", "garbage"):
             body = gzip.compress(b'{"hello":"aXb"}') if do == "gzip" else b"not compressed"
             self.answer(body, extra="Content-Type: application/json\r\nContent-Encoding: gzip\r\n")

@@ -20,6 +20,7 @@ static void test_choose(void **state)
         { "<choose><when condition='false'>" MARK("1") "</when></choose>" MARK("x"), "x" },
         { "<choose><when condition='@(1 < 2)'>" MARK("1") "</when></choose>", "1" },
         { "<choose><when condition='@(\"true\")'>" MARK("1") "</when></choose>", "1" },
+        { "<choose><when condition='@(JObject.Parse(\"{\\\"a\\\":true}\")[\"a\"])'>" MARK("1") "</when></choose>", "1" },
         { "<choose><when condition='@(context.Request.Method == \"GET\")'>" MARK(
               "get") "</when><otherwise>" MARK("o") "</otherwise></choose>",
           "get" },

@@ -153,10 +153,14 @@ static void test_forward_request_options(void **state)
     assert_int_equal(rig.options.timeout_ms, 1500);
     run_backend("<forward-request timeout='@(2 * 5)'/>");
     assert_int_equal(rig.options.timeout_ms, 10000);
+    run_backend("<forward-request timeout='@(JObject.Parse(\"{\\\"a\\\":7}\")[\"a\"])'/>");
+    assert_int_equal(rig.options.timeout_ms, 7000);
     rig_refused("<policies><backend><forward-request timeout='1' timeout-ms='1'/></backend></policies>",
                 "not both");
     rig_refused("<policies><backend><forward-request http-version='3'/></backend></policies>",
                 "expected one of 1, 2or1, 2");
+    run_backend("<forward-request http-version='2'/>");
+    rig_warned("HTTP/2 to backends is not built yet");
 }
 
 static void test_error_statuses_pass(void **state)
