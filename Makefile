@@ -229,8 +229,8 @@ bench-expr: build/bench/expr/bench ## nanoseconds per expression, beside QuickJS
 	tests/bench/expr.sh build/bench/expr/bench
 
 .PHONY: report
-report: build ## how many policies of a corpus compile, how expressions stand against real C# (../shared)
-	tests/tools/report $(abspath $(out)/holdfast)
+report: build ## which real policies compile and what they lack, expressions against real C# (SHARED=../shared)
+	tests/tools/report $(abspath $(out)/holdfast) $(SHARED)
 
 test-arm: ## the arm64 and armhf binaries answer a proxied request under qemu-user
 	@platform/deps/packages.sh build arm64 armhf test qemu

@@ -195,19 +195,21 @@ size_t xml_locate(struct slice raw, bool is_attr, size_t decoded)
 
 void xml_line_column(struct slice text, size_t offset, unsigned *line, unsigned *column)
 {
-    unsigned l = 1;
-    size_t begin = 0;
+    static const struct slice mark = SLICE_INIT("\xEF\xBB\xBF");
 
+    *line = *column = 1;
     if (offset > text.n)
         offset = text.n;
-    for (size_t i = 0; i < offset; i++) {
-        if (text.p[i] == '\n') {
-            l++;
-            begin = i + 1;
+    for (size_t i = slice_starts(text, mark) ? mark.n : 0; i < offset; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+
+        if (c == '\n') {
+            ++*line;
+            *column = 1;
+        } else if ((c & 0xC0) != 0x80) { /* a character's first byte */
+            ++*column;
         }
     }
-    *line = l;
-    *column = (unsigned)(offset - begin) + 1;
 }
 
 /* ---- the tree ---- */

@@ -81,7 +81,7 @@ size_t xml_locate(struct slice raw, bool is_attr, size_t decoded);
 /* Decode references and line ends as the parser does; raw itself when there is nothing to decode. p == NULL:
  * arena full. */
 struct slice xml_decode(struct arena *a, struct slice raw, bool is_attr);
-/* Line and column (1-based, in bytes) of an offset. */
+/* Line and column of an offset: from 1, in characters; a byte order mark is none. */
 void xml_line_column(struct slice text, size_t offset, unsigned *line, unsigned *column);
 
 /* Append s with & < > and, for attributes, quotes and white space other than blanks, escaped. */

@@ -82,6 +82,11 @@ static void test_offsets(void **state)
     xml_line_column(slice_from(text), b->at, &line, &column);
     assert_int_equal(line, 2);
     assert_int_equal(column, 3);
+    xml_line_column(SLICE("\xEF\xBB\xBF<a>"), 3, &line, &column);
+    assert_int_equal(column, 1);
+    xml_line_column(SLICE("\n\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80<a>"), 10, &line, &column);
+    assert_int_equal(line, 2);
+    assert_int_equal(column, 4);
 }
 
 static void test_decoding(void **state)
