@@ -154,6 +154,17 @@ static bool put_sample(struct sampler *s, const struct json *schema)
     return ok;
 }
 
+static struct slice example_text(const struct openapi *o, const struct json *example)
+{
+    struct buf b;
+
+    if (json_type(example) == JSON_STRING)
+        return json_str(example);
+    buf_init(&b, o->tree->arena);
+    json_write(&b, example);
+    return buf_slice(&b);
+}
+
 /* The example of a media type object, or a sample of its schema, as text. */
 static struct slice sample_text(const struct openapi *o, const struct json *media)
 {
@@ -164,12 +175,10 @@ static struct slice sample_text(const struct openapi *o, const struct json *medi
 
     if (!example && json_next(&several))
         example = json_get(openapi_resolve(o, several.value), "value");
-    if (json_type(example) == JSON_STRING)
-        return json_str(example);
-    buf_init(&b, o->tree->arena);
     if (example)
-        json_write(&b, example);
-    else if (!put_sample(&sampler, json_get(media, "schema")))
+        return example_text(o, example);
+    buf_init(&b, o->tree->arena);
+    if (!put_sample(&sampler, json_get(media, "schema")))
         return SLICE("");
     return buf_slice(&b);
 }
@@ -184,6 +193,22 @@ static void put_representation(struct buf *b, bool *first, struct slice content_
     buf_putc(b, '}');
 }
 
+/* Every named example of a media type object: mock-response may ask for one by its index. Without any the one sample. */
+static void put_media(const struct openapi *o, struct buf *b, bool *first, struct slice content_type, const struct json *media)
+{
+    struct json_iter several = json_iter(json_get(media, "example") ? NULL : json_get(media, "examples"));
+    bool any = false;
+
+    while (json_next(&several)) {
+        const struct json *value = json_get(openapi_resolve(o, several.value), "value");
+        if (value)
+            put_representation(b, first, content_type, example_text(o, value));
+        any |= value != NULL;
+    }
+    if (!any)
+        put_representation(b, first, content_type, sample_text(o, media));
+}
+
 /* OpenAPI 3: content; 2: examples by media type, else the schema as what `produces` says. */
 static void put_representations(const struct openapi *o, struct buf *b, const struct json *operation, const struct json *response)
 {
@@ -191,14 +216,9 @@ static void put_representations(const struct openapi *o, struct buf *b, const st
     bool first = true;
 
     while (json_next(&it))
-        put_representation(b, &first, it.key, sample_text(o, it.value));
-    while (json_next(&examples)) {
-        struct buf text;
-        buf_init(&text, o->tree->arena);
-        json_write(&text, examples.value);
-        struct slice plain = json_str(examples.value);
-        put_representation(b, &first, examples.key, plain.p ? plain : buf_slice(&text));
-    }
+        put_media(o, b, &first, it.key, it.value);
+    while (json_next(&examples))
+        put_representation(b, &first, examples.key, example_text(o, examples.value));
     if (!first || !json_get(response, "schema"))
         return;
     struct json_iter produces = json_iter(json_get(operation, "produces"));
@@ -213,8 +233,11 @@ static void put_given_representations(const struct openapi *o, struct buf *b, co
     bool first = true;
 
     while (json_next(&it)) {
-        struct slice sample = json_str(json_get(it.value, "sample"));
-        put_representation(b, &first, json_str(json_get(it.value, "contentType")), sample.p ? sample : sample_text(o, it.value));
+        struct slice sample = json_str(json_get(it.value, "sample")), type = json_str(json_get(it.value, "contentType"));
+        if (sample.p)
+            put_representation(b, &first, type, sample);
+        else
+            put_media(o, b, &first, type, it.value);
     }
 }
 

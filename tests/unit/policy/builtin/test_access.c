@@ -200,6 +200,28 @@ static void test_cors_on_errors(void **state)
     assert_field(&rig.rt.response, "Access-Control-Allow-Origin", "https://app.example");
 }
 
+/* Refused before policies run: the headers are there, and terminate-unmatched-request decides nothing. */
+static void test_cors_of_refused_requests(void **state)
+{
+    const struct rt_fault fault = { .status = 401, .reason = "SubscriptionKeyNotFound", .message = SLICE("no") };
+    static const char *const origins[][2] = { { "Origin: https://app.example", "https://app.example" },
+                                              { "Origin: https://evil.example", NULL },
+                                              { "", NULL } };
+
+    rig_inbound(CORS("", METHODS) "<set-header name='A'><value>1</value></set-header>");
+    for (size_t i = 0; i < COUNT_OF(origins); i++) {
+        rig_request("GET", "/", origins[i][0], NULL);
+        rig.rt.pipeline = policy_compose(&rig.program, rig.documents, 4);
+        policy_run_refused(&rig.rt, "authorization", &fault);
+        assert_response(401, "{ \"statusCode\": 401, \"message\": \"no\" }");
+        assert_field(&rig.rt.response, "Access-Control-Allow-Origin", origins[i][1]);
+        assert_field(&rig.rt.response, "Vary", "Origin");
+        assert_field(&rig.rt.request, "A", NULL);
+        assert_last_error("authorization", "SubscriptionKeyNotFound", "no");
+        assert_slice(rig.rt.error.path, "");
+    }
+}
+
 static void preflight(const char *fields)
 {
     rig_request("OPTIONS", "/", fields, NULL);
@@ -301,6 +323,7 @@ int main(void)
         rig_test(test_cors_unmatched),
         rig_test(test_cors_any),
         rig_test(test_cors_on_errors),
+        rig_test(test_cors_of_refused_requests),
         rig_test(test_cors_preflight),
         rig_test(test_cors_preflight_unmatched),
         rig_test(test_cors_preflight_defaults),
