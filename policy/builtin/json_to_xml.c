@@ -1,14 +1,14 @@
 /* json-to-xml: the body, JSON, becomes XML. reference/policies.md 7 "json-to-xml".
  *
  *   member   -> element of its name; what no name may hold as _xHHHH_ (XmlConvert.EncodeLocalName)
- *   array    -> its element once per item
+ *   array    -> its element once per item; an empty one -> an empty element
  *   null     -> xsi:nil="true"                 true, false -> True, False
  *   member "{prefix}[{separator}p]"            -> declares a namespace on the element around it
  *   member {attribute-block-name}              -> its members become attributes of the element around it
  * A document that has not exactly one member becomes <Document>. */
 #include "policy/rt.h"
 
-#define XSI_NIL " xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"/>"
+#define XSI_NIL " xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" />"
 
 struct plan {
     struct convert_rule rule;
@@ -153,6 +153,12 @@ static void put_member(struct writer *w, struct slice name, const struct json *v
 {
     if (json_type(value) != JSON_ARRAY) {
         put_element(w, name, value);
+        return;
+    }
+    if (json_count(value) == 0) {
+        buf_putc(&w->out, '<');
+        put_name(w, name);
+        buf_puts(&w->out, " />");
         return;
     }
     for (struct json_iter it = json_iter(value); json_next(&it);) {

@@ -3,9 +3,10 @@
  * kind="direct" (the convention of Newtonsoft.Json):
  *   element with text alone -> its text; <a/> -> null; <a></a> -> ""; else an object of
  *   attribute x -> "@x", text -> "#text", child -> its name, several of a name -> an array at the first
- * kind="javascript-friendly": names without "@" and "#", text beside other members as "$".
- * A colon in a name becomes "$", as published output of the original shows. Comments and the declaration are
- * left out. */
+ *   <?xml version="1.0"?> -> "version": "1.0" in front of the root
+ * kind="javascript-friendly": names without "@" and "#", text beside other members as "$", no declaration.
+ * A colon in a name becomes "$"; this and the declaration as published output of the original shows. Comments
+ * are left out. */
 #include "policy/rt.h"
 
 struct plan {
@@ -184,6 +185,28 @@ static void put_element(struct writer *w, const struct xml_node *n)
         buf_put_json(&w->out, text);
 }
 
+/* Pseudo-attributes of <?xml ... ?>, each with its comma; the document was parsed, so that they are in order. */
+static void put_declaration(struct writer *w, struct slice body)
+{
+    struct slice rest = slice_trim(slice_starts(body, SLICE("\xEF\xBB\xBF")) ? slice_skip(body, 3) : body);
+    ptrdiff_t end = slice_find(rest, SLICE("?>")), eq;
+
+    if (!slice_starts(rest, SLICE("<?xml")) || end < 0)
+        return;
+    rest = slice_sub(rest, 5, (size_t)end);
+    while ((eq = slice_find_byte(rest, '=')) >= 0) {
+        struct slice name = slice_trim(slice_first(rest, (size_t)eq));
+        rest = slice_trim(slice_skip(rest, (size_t)eq + 1));
+        ptrdiff_t close = rest.n ? slice_find_byte(slice_skip(rest, 1), rest.p[0]) : -1;
+        if (close < 0)
+            return;
+        put_key(w, "", name);
+        buf_put_json(&w->out, slice_sub(rest, 1, (size_t)close + 1));
+        buf_putc(&w->out, ',');
+        rest = slice_skip(rest, (size_t)close + 2);
+    }
+}
+
 static enum verdict run(struct rt *rt, const void *plan)
 {
     const struct plan *p = plan;
@@ -205,6 +228,8 @@ static enum verdict run(struct rt *rt, const void *plan)
         return rt->arena->overflow ? rt_fail_memory(rt) : convert_malformed(rt, "XML", err.message);
     buf_init(&w.out, rt->arena);
     buf_putc(&w.out, '{');
+    if (!w.friendly)
+        put_declaration(&w, body);
     put_key(&w, "", doc->root->name);
     put_element(&w, doc->root);
     buf_putc(&w.out, '}');

@@ -11,7 +11,7 @@ static void run_on(const char *statement, const char *type, const char *accept, 
 }
 
 #define TO_XML "<json-to-xml apply='always' consider-accept-header='false' "
-#define XSI " xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"/>"
+#define XSI " xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" />"
 
 static void test_json_to_xml(void **state)
 {
@@ -20,7 +20,8 @@ static void test_json_to_xml(void **state)
     } cases[] = {
         { "/>", "{\"a\":{\"b\":1.50,\"c\":\"x<y\",\"d\":true,\"e\":false}}",
           "<a><b>1.50</b><c>x&lt;y</c><d>True</d><e>False</e></a>" },
-        { "/>", "{\"a\":{\"b\":[1,2,{\"c\":3}],\"d\":[]}}", "<a><b>1</b><b>2</b><b><c>3</c></b></a>" },
+        { "/>", "{\"a\":{\"b\":[1,2,{\"c\":3}],\"d\":[]}}", "<a><b>1</b><b>2</b><b><c>3</c></b><d /></a>" },
+        { "/>", "{\"a\":[]}", "<Document><a /></Document>" },
         { "/>", "{\"a\":{\"b\":null}}", "<a><b" XSI "</a>" },
         { "/>", "{\"a\":1,\"b\":2}", "<Document><a>1</a><b>2</b></Document>" },
         { "/>", "{\"a\":[1,2]}", "<Document><a>1</a><a>2</a></Document>" },
@@ -52,7 +53,7 @@ static void test_xml_to_json(void **state)
         const char *attributes, *xml, *json;
     } cases[] = {
         { "kind='direct'/>", "<a>text</a>", "{\"a\":\"text\"}" },
-        { "kind='direct'/>", "<?xml version='1.0'?><a><b/><c></c></a>", "{\"a\":{\"b\":null,\"c\":\"\"}}" },
+        { "kind='direct'/>", "<?xml version='1.0'?><a><b/><c></c></a>", "{\"version\":\"1.0\",\"a\":{\"b\":null,\"c\":\"\"}}" },
         { "kind='direct'/>", "<a x='1' y='&quot;'>t</a>",
           "{\"a\":{\"@x\":\"1\",\"@y\":\"\\\"\",\"#text\":\"t\"}}" },
         { "kind='direct'/>", "<a>\n <b>1</b><c/>\n <b>2</b></a>",
@@ -63,6 +64,9 @@ static void test_xml_to_json(void **state)
         { "kind='direct'/>", "<a><!-- c --><![CDATA[<x>]]></a>", "{\"a\":\"<x>\"}" },
         { "kind='javascript-friendly'/>", "<a x='1' xmlns='u'>t<b>2</b></a>",
           "{\"a\":{\"x\":\"1\",\"$\":\"t\",\"b\":\"2\"}}" },
+        { "kind='direct'/>", "\xEF\xBB\xBF<?xml version = \"1.0\" encoding='utf-8' standalone=\"yes\" ?>\n<a/>",
+          "{\"version\":\"1.0\",\"encoding\":\"utf-8\",\"standalone\":\"yes\",\"a\":null}" },
+        { "kind='javascript-friendly'/>", "<?xml version='1.0'?><a>1</a>", "{\"a\":\"1\"}" },
         { "kind='javascript-friendly'/>", "<a xmlns='u'>t</a>", "{\"a\":\"t\"}" },
         { "kind='@(\"direct\")' empty-values='x' trim='true'/>", "<a/>", "{\"a\":null}" },
     };
