@@ -347,6 +347,7 @@ void request_handle(struct conn *c, void *arg)
     if (early)
         live_leave(hold);
     answer(r);
+    policy_run_sent(&r->rt);
     log_request(r);
     if (r->forwarded)
         forward_close(&r->forward);

@@ -116,6 +116,10 @@ void policy_run_refused(struct rt *rt, const char *source, const struct rt_fault
 /* A CORS preflight to the operation of rt->pipeline: only its cors policies run; rt->response answers. */
 void policy_run_preflight(struct rt *rt);
 
+/* The answer has been sent, or as much of it as the client took: what policies count then. Once, behind one of the above;
+ * the program may be gone. */
+void policy_run_sent(struct rt *rt);
+
 /* The document holds a cors policy among the direct children of inbound or of its bases (Vary: Origin,
  * preflights). */
 bool policy_pipeline_has_cors(const struct policy_pipeline *p);

@@ -569,17 +569,31 @@ void rt_url(const struct rt_message *m, struct expr_url *out)
     }
 }
 
-bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
-              void *data)
+static bool defer(struct rt *rt, struct rt_deferred **list, const struct rt_deferred *what)
 {
     struct rt_deferred *d = arena_new(rt->arena, struct rt_deferred);
 
     if (!d)
         return rt_fail_memory(rt), false;
-    *d =
-        (struct rt_deferred){ .next = rt->deferred, .run = fn, .plan = plan, .data = data, .step = rt->step };
-    rt->deferred = d;
+    *d = *what;
+    d->next = *list;
+    *list = d;
     return true;
+}
+
+bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
+              void *data)
+{
+    struct rt_deferred what = { .run = fn, .plan = plan, .data = data, .step = rt->step };
+
+    return defer(rt, &rt->deferred, &what);
+}
+
+bool rt_defer_sent(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), void *data)
+{
+    struct rt_deferred what = { .run = fn, .data = data };
+
+    return defer(rt, &rt->after_sending, &what);
 }
 
 void rt_trace_line(struct rt *rt, const char *fmt, ...)

@@ -304,7 +304,7 @@ struct rt {
     struct rt_message *fresh;           /* ON_FRESH: the response that return-response is making */
     struct rt_message *sent;            /* ON_SENT: the request that send-request is making */
     struct http_fields late_fields;     /* rt_late_header */
-    struct rt_deferred *deferred;
+    struct rt_deferred *deferred, *after_sending;
     unsigned skip;                      /* POLICY_... flags of statements that do not run */
     unsigned trace_lines;               /* written so far */
     bool preflight;                     /* policy_run_preflight: cors answers */
@@ -402,6 +402,8 @@ void rt_url(const struct rt_message *m, struct expr_url *out);
 /* Run fn when the response is final, last in first out. */
 bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
               void *data) WARN_UNUSED;
+/* Run fn when the answer has been sent, as far as it went. The program may be gone by then: `data` is all it has. */
+bool rt_defer_sent(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), void *data) WARN_UNUSED;
 /* A line of the request trace; nothing is formatted unless rt->tracing. */
 #define rt_trace(rt, ...)                           \
     do {                                            \

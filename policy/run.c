@@ -107,22 +107,27 @@ static enum verdict run_section(struct rt *rt, enum section section)
     return run_level(rt, 0);
 }
 
-static void run_deferred(struct rt *rt)
+static void run_deferred(struct rt *rt, struct rt_deferred **list)
 {
-    while (rt->deferred) {
-        struct rt_deferred *d = rt->deferred;
+    while (*list) {
+        struct rt_deferred *d = *list;
 
-        rt->deferred = d->next;
+        *list = d->next;
         rt->step = d->step;
         d->run(rt, d->plan, d->data);
     }
     rt->step = NULL;
 }
 
+void policy_run_sent(struct rt *rt)
+{
+    run_deferred(rt, &rt->after_sending);
+}
+
 static void finish(struct rt *rt)
 {
     rt_need_response(rt);
-    run_deferred(rt);
+    run_deferred(rt, &rt->deferred);
     for (uint32_t i = 0; i < rt->late_fields.n; i++) {
         struct http_field *f = &rt->late_fields.v[i];
         struct slice value = f->value;

@@ -4,7 +4,7 @@
  *
  * Windows are aligned to the subscription's start, and where that is not known to 0001-01-01T00:00:00Z: the
  * same on every replica and after every restart. Bandwidth is what went to and from the client; it counts
- * when the response is final. */
+ * when the answer has been sent. */
 #include "policy/rt.h"
 
 #define LIMITS_MAX 64u
@@ -105,7 +105,7 @@ static enum verdict take(struct rt *rt, const struct limit *l, uint64_t calls)
     limit_window(rt, &q, &t->window);
     if (!rt->host->quota_take(rt, t->key, &t->window, q.calls, q.bytes, calls, &use))
         return limit_deny_quota(rt, &q, &use);
-    if (calls && q.bytes != UINT64_MAX && !rt_defer(rt, count_traffic, l, t))
+    if (calls && q.bytes != UINT64_MAX && !rt_defer_sent(rt, count_traffic, t))
         return VERDICT_FAIL;
     return VERDICT_NEXT;
 }

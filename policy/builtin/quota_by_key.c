@@ -13,7 +13,7 @@ struct plan {
     bool after_response;
 };
 
-/* What is counted when the response is final. */
+/* What is counted when the response is final (calls) and when it has been sent (bytes). */
 struct later {
     struct slice key;
     struct rt_quota_window window;
@@ -97,11 +97,20 @@ static void count_later(struct rt *rt, const void *plan, void *data)
     if (l->ask && !amount_of(rt, plan, &l->counts, &amount)) {
         rt->error = error; /* too late to change the answer */
         rt->response = response;
+        l->counts = false;
         return;
     }
-    uint64_t bytes = l->bytes && l->counts ? rt->host->traffic(rt) : 0;
-    if (amount || bytes)
-        rt->host->quota_add(rt, l->key, &l->window, (uint64_t)amount, bytes);
+    if (amount)
+        rt->host->quota_add(rt, l->key, &l->window, (uint64_t)amount, 0);
+}
+
+static void count_traffic(struct rt *rt, const void *plan, void *data)
+{
+    const struct later *l = data;
+
+    (void)plan;
+    if (l->bytes && l->counts)
+        rt->host->quota_add(rt, l->key, &l->window, 0, rt->host->traffic(rt));
 }
 
 /* What a statement of this request counts, or will, for the same key and window; NULL: none does. */
@@ -134,7 +143,7 @@ static enum verdict take(struct rt *rt, const struct plan *p, struct later *l)
     if (!rt->host->quota_take(rt, l->key, &l->window, p->quota.calls, p->quota.bytes, (uint64_t)amount, &use))
         return limit_deny_quota(rt, &p->quota, &use);
     if (!counted)
-        return rt_defer(rt, count_later, p, l) ? VERDICT_NEXT : VERDICT_FAIL;
+        return rt_defer(rt, count_later, p, l) && rt_defer_sent(rt, count_traffic, l) ? VERDICT_NEXT : VERDICT_FAIL;
     counted->bytes |= l->bytes;
     return VERDICT_NEXT;
 }

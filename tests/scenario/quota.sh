@@ -11,6 +11,14 @@ cat > "$work/artifacts/apis/a/policy.xml" <<'XML'
   <return-response><set-status code="204" reason="No Content" /></return-response>
 </inbound></policies>
 XML
+mkdir -p "$work/artifacts/apis/a/operations/large"
+echo '{"properties":{"method":"GET","urlTemplate":"/large"}}' > "$work/artifacts/apis/a/operations/large/operationInformation.json"
+cat > "$work/artifacts/apis/a/operations/large/policy.xml" <<'XML'
+<policies><inbound>
+  <quota-by-key bandwidth="9" renewal-period="31536000" counter-key="large" />
+  <return-response><set-body>@(new string('x', 5000))</set-body></return-response>
+</inbound></policies>
+XML
 make_key
 "$HOLDFAST" publish "$work/artifacts" --repo "$work/repo" --key "$work/site.key" -q
 gateway --set config.service.endpoint="file://$work/repo"
@@ -27,4 +35,10 @@ status 403 "$url/a/"
 head_has 'HTTP/1.1 403 Quota Exceeded'
 head_has 'Retry-After:'
 body_has '{ "statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in '
+
+# Bandwidth is what went over the wire, answers with it: nine kilobytes are two answers of 5000 bytes.
+status 200 "$url/a/large"
+status 200 "$url/a/large"
+status 403 "$url/a/large"
+body_has 'Out of bandwidth quota. Quota will be replenished in '
 stop_gateway

@@ -543,6 +543,8 @@ void rig_run(void)
 {
     rig.rt.pipeline = policy_compose(&rig.program, rig.documents, 4);
     policy_run(&rig.rt);
+    rig.traffic += rig.answer_bytes;
+    policy_run_sent(&rig.rt);
 }
 
 /* ---- looking at the outcome ---- */

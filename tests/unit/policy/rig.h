@@ -65,7 +65,7 @@ struct rig {
     unsigned sleeps;
     struct rig_counter counters[RIG_COUNTERS];
     unsigned n_counters;
-    uint64_t traffic;
+    uint64_t traffic, answer_bytes; /* to and from the client; the second when the answer is sent */
     char trace[4096];
 
     struct fact_api api;

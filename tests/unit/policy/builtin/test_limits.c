@@ -197,10 +197,13 @@ static void test_quota_of_a_subscription_with_a_start(void **state)
 
 static void test_quota_bandwidth(void **state)
 {
-    rig.traffic = 700;
     rig_inbound("<quota bandwidth='1' renewal-period='0'/>");
-    assert_int_equal(call(), 200);
-    assert_int_equal(call(), 200);
+    for (int i = 0; i < 2; i++) {
+        rig.traffic = 100;
+        rig.answer_bytes = 600;
+        assert_int_equal(call(), 200);
+    }
+    assert_int_equal(rig.counters[0].bytes, 1400);
     assert_int_equal(call(), 403);
     assert_response(403, "{ \"statusCode\": 403, \"message\": \"Out of bandwidth quota.\" }");
     assert_field(&rig.rt.response, "Retry-After", NULL);
@@ -299,7 +302,7 @@ static void test_quota_by_key_uncounted(void **state)
 /* Calls by one statement, bandwidth by another of the same key. */
 static void test_quota_by_key_shared(void **state)
 {
-    rig.traffic = 2000;
+    rig.answer_bytes = 2000;
     rig_inbound("<quota-by-key calls='3' renewal-period='600' counter-key='k'/>"
                 "<quota-by-key bandwidth='1' renewal-period='600' counter-key='k'/>");
     assert_int_equal(call(), 200);
