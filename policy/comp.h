@@ -72,6 +72,10 @@ static inline bool value_given(const struct value *v)
     return v->expr || v->text.p;
 }
 
+/* Statuses that an answer may have: 1xx is not final, a client would wait for more. */
+#define STATUS_MIN 200
+#define STATUS_MAX 999
+
 /* flags of the readers below */
 #define VALUE_OPTIONAL 0u
 #define VALUE_REQUIRED 1u

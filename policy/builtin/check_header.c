@@ -12,7 +12,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
     *plan = p;
     p->name = comp_attr_field(c, n, "name", VALUE_REQUIRED);
-    p->code = comp_attr_int(c, n, "failed-check-httpcode", VALUE_OPTIONAL, 100, 999, 401);
+    p->code = comp_attr_int(c, n, "failed-check-httpcode", VALUE_OPTIONAL, STATUS_MIN, STATUS_MAX, 401);
     p->message = comp_attr(c, n, "failed-check-error-message", VALUE_OPTIONAL);
     p->ignore_case = comp_attr_bool(c, n, "ignore-case", VALUE_OPTIONAL, false);
     p->values = comp_texts(c, n, "value", VALUE_OPTIONAL);

@@ -15,7 +15,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     struct plan *p = comp_new(c, struct plan);
 
     *plan = p;
-    p->status = comp_attr_int(c, n, "status-code", VALUE_LITERAL, 100, 999, 200).number;
+    p->status = comp_attr_int(c, n, "status-code", VALUE_LITERAL, STATUS_MIN, STATUS_MAX, 200).number;
     p->index = comp_attr_int(c, n, "index", VALUE_LITERAL, 0, INT32_MAX, -1).number;
     p->content_type = slice_trim(comp_attr_text(c, n, "content-type", VALUE_OPTIONAL));
     return !comp_failed(c);

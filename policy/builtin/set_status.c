@@ -13,7 +13,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
 
     *plan = p;
     p->on = comp_on(c) == ON_FRESH ? ON_FRESH : ON_RESPONSE;
-    p->code = comp_attr_int(c, n, "code", VALUE_REQUIRED, 100, 999, 200);
+    p->code = comp_attr_int(c, n, "code", VALUE_REQUIRED, STATUS_MIN, STATUS_MAX, 200);
     p->reason = comp_attr(c, n, "reason", VALUE_OPTIONAL);
     return !comp_failed(c);
 }

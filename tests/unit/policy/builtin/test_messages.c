@@ -157,6 +157,10 @@ static void test_set_status(void **state)
     rig_run();
     assert_int_equal(rig.rt.response.status, 203);
     rig_request("GET", "/", "", NULL);
+    rig_outbound("<set-status code='@(101)'/>");
+    rig_run();
+    assert_last_error("set-status", "ExpressionValueEvaluationFailure", "'code' is 101");
+    rig_request("GET", "/", "", NULL);
     rig_outbound("<set-status code='@(1000)'/>");
     rig_run();
     assert_last_error("set-status", "ExpressionValueEvaluationFailure", "'code' is 1000");
