@@ -127,11 +127,11 @@ static bool parse_duration(struct slice s, uint64_t *seconds)
 static uint64_t compile_period(struct comp *c, const struct xml_node *n, uint64_t least_s,
                                const struct limit_quota *outer)
 {
-    struct slice text =
-        slice_trim(comp_attr_text(c, n, "renewal-period", outer ? VALUE_OPTIONAL : VALUE_REQUIRED));
+    unsigned flags = VALUE_NOT_EMPTY | (outer ? VALUE_OPTIONAL : VALUE_REQUIRED);
+    struct slice text = slice_trim(comp_attr_text(c, n, "renewal-period", flags));
     uint64_t seconds = 0;
 
-    if (!text.p && outer)
+    if (!text.n && outer)
         return outer->period_s;
 
     if (!text.n || (comp_is_open(c) && slice_find(text, SLICE("{")) >= 0))

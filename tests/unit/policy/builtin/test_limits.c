@@ -230,6 +230,7 @@ static void test_quota_refused(void **state)
 {
     rig_refused_inbound("<quota renewal-period='60'/>", "<quota> needs calls or bandwidth");
     rig_refused_inbound("<quota calls='1'/>", "needs the attribute 'renewal-period'");
+    rig_refused_inbound("<quota calls='1' renewal-period=''/>", "'renewal-period' must not be empty");
     rig_refused_inbound("<quota calls='1' renewal-period='soon'/>",
                         "expected seconds, or a duration such as P1D");
     rig_refused_inbound("<quota-by-key calls='1' renewal-period='60' counter-key='k'/>",
