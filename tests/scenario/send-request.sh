@@ -19,6 +19,8 @@ operation new '<send-request response-variable-name="r"><set-url>http://127.0.0.
     <set-header name="Content-Type" exists-action="override"><value>text/plain</value></set-header>
     <set-body>@("over " + context.Request.Body.As<string>(true))</set-body></send-request>'"$answer"
 operation count '<send-request mode="copy" response-variable-name="r"><set-url>http://127.0.0.1:'$onprem'/s/count</set-url></send-request>'"$body"
+operation gzip '<send-request response-variable-name="r"><set-url>http://127.0.0.1:'$onprem'/s/gzip</set-url></send-request>'"$body"
+operation gzip-back '<send-request response-variable-name="r"><set-url>http://127.0.0.1:'$onprem'/s/gzip</set-url></send-request>'"$answer"
 operation large '<send-request response-variable-name="r"><set-url>http://127.0.0.1:'$onprem'/s/big/3000000</set-url></send-request>'"$answer"
 operation huge '<send-request response-variable-name="r"><set-url>http://127.0.0.1:'$onprem'/s/big/5000000</set-url></send-request>'"$answer"
 operation late '<send-request timeout="1" response-variable-name="r"><set-url>http://127.0.0.1:'$onprem'/s/late/5000</set-url></send-request>'"$answer"
@@ -42,6 +44,17 @@ body_has 'X-Out: in!'
 body_has 'Content-Type: text/plain'
 body_has 'Content-Length: 12'
 ! grep -qi 'X-In\|Accept:\|Expect' "$work/body" || die "more than was set went out"
+
+# A compressed answer is text to policies, and goes on as such.
+for name in gzip gzip-back; do
+    status 200 "$url/a/$name" -d ''
+    [ "$(cat "$work/body")" = '{"hello":"aXb"}' ] || die "$name: $(cat "$work/body")"
+    head_lacks 'Content-Encoding:'
+done
+printf 'what was compressed' > "$work/plain"
+gzip < "$work/plain" > "$work/sent.gz"
+status 200 "$url/a/count" --data-binary @"$work/sent.gz" -H 'Content-Encoding: gzip'
+body_has "19 $(sha256sum "$work/plain" | cut -d' ' -f1) length"
 
 head -c 200000 /dev/zero | tr '\0' 'x' > "$work/upload"
 status 200 "$url/a/count" --data-binary @"$work/upload"
