@@ -178,18 +178,13 @@ static bool is_gap_char(char c)
     return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_';
 }
 
-static bool is_constant_char(char c)
-{
-    return (c >= 'A' && c <= 'Z') || ascii_is_digit(c) || c == '_';
-}
-
 /* "{retry-count}", "RETRY_COUNT": a template's gap, to be filled before the document is used. Checking takes it
  * as unknown text. */
 static bool is_placeholder(struct slice s)
 {
     if (s.n > 2 && s.p[0] == '{' && s.p[s.n - 1] == '}')
         return is_all(slice_sub(s, 1, s.n - 1), is_gap_char);
-    return ascii_is_alpha(s.n ? s.p[0] : '0') && slice_find_byte(s, '_') > 0 && is_all(s, is_constant_char);
+    return expr_is_gap_name(s);
 }
 
 static void report_unknown_value(struct comp *c, size_t offset, struct slice name)

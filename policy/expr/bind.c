@@ -249,6 +249,8 @@ static struct node *bind_name(struct binder *b, const struct syn *s)
     t = type_expression(b, s);
     if (t)
         return node_new(b, N_TYPE, s->pos, t);
+    if (b->c->opt->open_names && expr_is_gap_name(s->text))
+        return node_new(b, N_OPEN, s->pos, TYPE_OF(UNKNOWN));
     return unknown_name(b, s);
 }
 

@@ -14,6 +14,16 @@ struct expr {
     struct slice type;
 };
 
+bool expr_is_gap_name(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if ((c < 'A' || c > 'Z') && c != '_' && (i == 0 || !ascii_is_digit(c)))
+            return false;
+    }
+    return s.n && s.p[0] != '_' && slice_find_byte(s, '_') > 0;
+}
+
 bool expr_is_expression(struct slice text)
 {
     text = slice_trim(text);

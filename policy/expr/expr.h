@@ -119,8 +119,9 @@ struct expr_error {
 };
 
 struct expr_options {
-    /* {{name}} inside the expression is an operand of unknown type: for checking without named values.
-     * Such an expression compiles, but evaluating it raises an exception. */
+    /* {{name}} inside the expression is an operand of unknown type, and so is a gap of a template
+     * (expr_is_gap_name): for checking without named values. Such an expression compiles, but evaluating it
+     * raises an exception. */
     bool open_names;
 };
 
@@ -128,6 +129,8 @@ struct expr_options {
  * is given back, the result and what it needs of the source are in `program`. NULL with *err set on failure. */
 const struct expr *expr_compile(struct arena *program, struct slice source, const struct expr_options *opt,
                                 struct expr_error *err);
+/* RETRY_COUNT: a name that tools fill in before a document is used. */
+bool expr_is_gap_name(struct slice s);
 /* Does the text, white space apart, begin with `@(` or `@{`? */
 bool expr_is_expression(struct slice text);
 /* The value when it is known at compile time. */

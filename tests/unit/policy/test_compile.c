@@ -370,6 +370,9 @@ static void test_check(void **state)
     assert_check("<set-method>GET</set-method><set-variable name='a' value='b'/>", "");
     assert_check("<policies/><policies/>", "");
     assert_check("<set-status code='{code}'/><set-status code='THE_CODE'/>", "");
+    assert_check("<set-variable name='a' value='@(1 + RETRY_COUNT * 2)'/>", "");
+    assert_check("<set-variable name='a' value='@(1 + RETRYCOUNT)'/>",
+                 "1:37: error: expression of 'value': the name 'RETRYCOUNT' is not known\n");
     assert_check("<set-status code='CODE'/>", "1:19: error: 'code' is \"CODE\": expected a whole number\n");
     assert_check(
         "<policies>\n<inbound><nope/></inbound><backend>\n<set-status code='x'/></backend></policies>",
