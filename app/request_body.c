@@ -112,6 +112,8 @@ static enum coding coding_of(const struct rt_message *m)
 {
     struct slice coding = slice_trim(http_fields_get(&m->fields, SLICE("Content-Encoding")));
 
+    if (m->is_response && m->status == 206) /* a piece of the compressed bytes */
+        return CODING_NONE;
     if (slice_eq_icase(coding, SLICE("gzip")) || slice_eq_icase(coding, SLICE("x-gzip")))
         return CODING_GZIP;
     return slice_eq_icase(coding, SLICE("deflate")) ? CODING_DEFLATE : CODING_NONE;

@@ -46,6 +46,7 @@ status 200 "$url/raw/gzip"
 head_has 'Content-Encoding: gzip'
 status 500 "$url/raw/replace/garbage"
 status 200 "$url/raw/garbage"
+status 206 "$url/raw/replace/garbage/206"
 
 # So is a request; a large body may become larger than limits.arena.
 printf 'ab%.0s' $(seq 1000000) > "$work/plain"

@@ -10,7 +10,7 @@ Raw sockets, a thread per connection, keep-alive. The last part of the path says
   early         413 without reading the body       late/MS      answers after so many ms
   once          answers, then closes the connection without having said so
   redirect/N    status N to the URL behind "to=" in the query
-  gzip          {"hello":"aXb"}, compressed        garbage       the same said of bytes that are not
+  gzip          {"hello":"aXb"}, compressed        garbage[/206] the same said of bytes that are not
   events        three events, 300 ms apart, by chunks
   switch        101, then echoes bytes
 Every request adds a line "METHOD TARGET CONNECTION" to LOG, every closed connection "closed CONNECTION"."""
@@ -144,7 +144,7 @@ class Connection:
             self.answer(b"go there", f"{what[-1]} Moved", f"Location: {to}\r\n")
         elif do in ("gzip", "garbage"):
             body = gzip.compress(b'{"hello":"aXb"}') if do == "gzip" else b"not compressed"
-            self.answer(body, extra="Content-Type: application/json\r\nContent-Encoding: gzip\r\n")
+            self.answer(body, "206 Partial Content" if what[-1] == "206" else "200 OK", extra="Content-Type: application/json\r\nContent-Encoding: gzip\r\n")
         elif do == "events":
             self.events()
         elif do == "switch":
