@@ -1,9 +1,10 @@
 /* cors: cross-origin requests of browsers (Fetch standard, 3.2). reference/policies.md 5 "cors".
  *
  * A preflight runs cors policies alone (policy_run_preflight); the first that matches, or terminates, answers
- * it. They also run before a request is refused (policy_run_refused), for their headers alone. On a plain request a match adds its headers to the final response, whatever becomes of it; the first
- * match counts. An unmatched GET or HEAD ends in an empty 200 when terminate-unmatched-request is true, which
- * is the original's real default. */
+ * it. They also run before a request is refused (policy_run_refused), for their headers alone. On a plain
+ * request a match adds its headers to the final response, whatever becomes of it; the first match counts. An
+ * unmatched GET or HEAD ends in an empty 200 when terminate-unmatched-request is true, which is the original's
+ * real default. */
 #include "policy/rt.h"
 
 struct plan {

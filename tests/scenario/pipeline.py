@@ -103,7 +103,7 @@ POLICIES = {
     "empty-backend": policies(backend="", outbound=mark("op-out")),
     "no-base-in-outbound": "<policies><outbound /></policies>",
     "early-status": policies(inbound='<set-status code="207" reason="Early" />', backend=""),
-    "interim": policies(inbound='<return-response><set-status code="100" /><set-body>x</set-body></return-response>'),
+    "interim": policies(inbound='<return-response><set-status code="@(100)" /><set-body>x</set-body></return-response>'),
     "seen-url": policies(outbound='<set-header name="X-Url" exists-action="override"><value>@(string.Join(" ", context.Request.OriginalUrl, '
                                   'context.Request.OriginalUrl.Host, context.Request.OriginalUrl.Port, context.Request.Url))</value></set-header>'),
     "length": policies(outbound='<set-header name="X-Length" exists-action="override"><value>@(context.Response.Headers.GetValueOrDefault("Content-Length"))'
