@@ -21,6 +21,8 @@ operation put PUT '/strict/*' <<< "$include"
 any='<allowed-origins><origin>*</origin></allowed-origins>'
 operation any GET '/any/*' <<< "<cors>$any<allowed-methods><method>*</method></allowed-methods><allowed-headers><header>*</header></allowed-headers></cors>"
 operation lax GET '/lax/*' <<< "<cors terminate-unmatched-request='false'><allowed-origins><origin>https://app.example</origin></allowed-origins></cors>"
+operation own-get GET '/own/*' <<< "$include"
+operation own-options OPTIONS '/own/*' <<< '<return-response><set-status code="204" reason="No Content" /></return-response>'
 serve_policies
 
 good='Origin: https://app.example'
@@ -52,6 +54,7 @@ head_lacks 'Access-Control-Allow-Credentials'
 preflight "$url/keyed/" -H "$good" -H 'Access-Control-Request-Method: GET' # no key is asked for
 head_has 'Access-Control-Allow-Origin: https://app.example'
 [ "$(backend_calls)" = 0 ] || die 'a preflight reached the backend'
+status 204 -X OPTIONS "$url/p/own/x" -H "$good" -H 'Access-Control-Request-Method: GET' # an operation of its own answers
 
 # Plain requests.
 status 200 "$url/p/strict/seen" -H "$good"
