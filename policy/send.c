@@ -19,7 +19,8 @@ void send_compile(struct comp *c, const struct xml_node *n, struct send_plan *p)
     if (url)
         p->url = comp_text_trimmed(c, url, VALUE_NOT_EMPTY);
     else if (!p->mode.expr && p->mode.number == SEND_NEW)
-        comp_error(c, n, NULL, "<%.*s> needs <set-url>, unless its mode is \"copy\"", SLICE_ARG(n->name));
+        comp_warning(c, n, NULL, "<%.*s> has no <set-url>, which it needs unless its mode is \"copy\": it will fail",
+                     SLICE_ARG(n->name));
     comp_block_on(c, n, ON_SENT, children, &p->children);
 }
 

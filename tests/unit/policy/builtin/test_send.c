@@ -71,6 +71,14 @@ static void test_failures(void **state)
                       "The URL \"s/x\" is not absolute: give http://... or https://...");
 }
 
+static void test_without_a_url(void **state)
+{
+    run_inbound("<send-request response-variable-name='r'/>");
+    rig_warned("<send-request> has no <set-url>");
+    assert_last_error("send-request", "ExpressionValueEvaluationFailure",
+                      "The URL \"\" is not absolute: give http://... or https://...");
+}
+
 /* The variable is a response for return-response too. */
 static void test_the_response_goes_on(void **state)
 {
@@ -94,7 +102,6 @@ static void test_one_way(void **state)
 
 static void test_refused(void **state)
 {
-    rig_refused_inbound("<send-request response-variable-name='r'/>", "<send-request> needs <set-url>, unless its mode is \"copy\"");
     rig_refused_inbound("<send-request><set-url/></send-request>", "set-url");
     rig_refused_inbound("<send-request mode='old'/>", "mode");
     rig_refused_inbound("<send-request mode='copy'><choose/></send-request>", "<choose> cannot stand in <send-request>");
@@ -110,6 +117,7 @@ int main(void)
         rig_test(test_a_copy_changes_nothing),
         rig_test(test_a_copy_on_the_way_out_has_no_body),
         rig_test(test_failures),
+        rig_test(test_without_a_url),
         rig_test(test_the_response_goes_on),
         rig_test(test_one_way),
         rig_test(test_refused),
