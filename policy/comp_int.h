@@ -80,24 +80,6 @@ void diag_at(struct comp *c, size_t source_offset, enum policy_severity severity
 void diag_vat(struct comp *c, size_t source_offset, enum policy_severity severity, const char *fmt,
               va_list args);
 
-/* ---- names.c: {{name}} ---- */
-/* ": did you mean 'x'?", else the empty text. */
-struct slice names_did_you_mean(struct comp *c, enum policy_name kind, struct slice name);
-/* A text after substitution; marks map its bytes back. */
-struct named {
-    struct slice text;
-    struct named_mark {
-        uint32_t out, in;
-    } *marks;
-    uint32_t n_marks;
-    bool unknown; /* {{name}} was left in it: open mode */
-};
-/* Does s hold something of the form {{name}}? */
-bool names_has(struct slice s);
-/* Substitute. On an unknown name (not in open mode) false, with *bad the name within s. */
-bool names_substitute(struct comp *c, struct slice s, struct named *out, struct slice *bad);
-size_t names_offset(const struct named *n, size_t offset);
-
 /* ---- value.c ---- */
 /* Compile every expression below n, for policies that are not built. */
 void value_check_all(struct comp *c, const struct xml_node *n);
@@ -109,6 +91,8 @@ void value_ask(struct comp *c, const char *name);
 void comp_no_memory(struct comp *c);
 
 /* ---- compile.c ---- */
+/* ": did you mean 'x'?", else the empty text. */
+struct slice comp_did_you_mean(struct comp *c, enum policy_name kind, struct slice name);
 /* A document of any root, for its faults alone. */
 void compile_any(struct policy_compiler *pc, struct slice text, const char *file);
 

@@ -446,7 +446,7 @@ static struct fragment *need_fragment(struct comp *c, const struct xml_node *n, 
     if (!pc->names.fragment || !pc->names.fragment(pc->names.data, id, &text, &file)) {
         if (!pc->open)
             comp_error(c, n, attr, "fragment '%.*s' is not known%.*s", SLICE_ARG(id),
-                       SLICE_ARG(names_did_you_mean(c, POLICY_FRAGMENT, id)));
+                       SLICE_ARG(comp_did_you_mean(c, POLICY_FRAGMENT, id)));
         return NULL;
     }
     f = comp_new(c, struct fragment);
@@ -543,6 +543,16 @@ void compile_any(struct policy_compiler *pc, struct slice text, const char *file
 
 /* ---- the rest of the configuration ---- */
 
+struct slice comp_did_you_mean(struct comp *c, enum policy_name kind, struct slice name)
+{
+    const struct policy_names *names = &c->pc->names;
+    struct slice near = names->nearest ? names->nearest(names->data, kind, name) : SLICE_NONE;
+
+    if (!near.n)
+        return SLICE("");
+    return arena_printf(&c->pc->scratch, ": did you mean '%.*s'?", SLICE_ARG(near));
+}
+
 const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n, const char *attr,
                                         struct slice id)
 {
@@ -551,7 +561,7 @@ const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n
 
     if (!b && !c->pc->open)
         comp_error(c, n, attr, "backend '%.*s' is not known%.*s", SLICE_ARG(id),
-                   SLICE_ARG(names_did_you_mean(c, POLICY_BACKEND, id)));
+                   SLICE_ARG(comp_did_you_mean(c, POLICY_BACKEND, id)));
     return b;
 }
 

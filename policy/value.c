@@ -8,6 +8,7 @@
 #include "platform/base/nearest.h"
 #include "platform/http.h"
 #include "policy/comp_int.h"
+#include "policy/expr/named.h"
 #include "policy/expr/scan.h"
 
 /* A text of the document, decoded, and where it came from. */
@@ -142,6 +143,13 @@ bool comp_has_attr(const struct xml_node *n, const char *name)
 
 /* ---- one value ---- */
 
+static bool substitute(struct comp *c, struct slice s, struct named *out, struct slice *bad)
+{
+    const struct named_source from = { c->pc->names.named_value, c->pc->names.data, c->pc->open };
+
+    return named_substitute(&c->pc->scratch, &from, s, out, bad);
+}
+
 static void compile_expression(struct comp *c, const struct origin *o, const struct named *named,
                                struct value *v)
 {
@@ -153,14 +161,14 @@ static void compile_expression(struct comp *c, const struct origin *o, const str
 
     if (span && span < text.n) {
         v->tail = comp_copy(c, slice_skip(text, span));
-        diag_at(c, locate(c, o, names_offset(named, lead + span)), POLICY_WARNING,
+        diag_at(c, locate(c, o, named_offset(named, lead + span)), POLICY_WARNING,
                 "text behind the expression of '%s' is appended to its result", o->what);
         text = slice_first(text, span);
     }
     v->reads_response = slice_find(text, SLICE("context.Response")) >= 0;
     v->expr = expr_compile(c->pc->program, text, &options, &err);
     if (!v->expr)
-        diag_at(c, locate(c, o, names_offset(named, lead + err.offset)), POLICY_ERROR,
+        diag_at(c, locate(c, o, named_offset(named, lead + err.offset)), POLICY_ERROR,
                 "expression of '%s': %s", o->what, err.message);
 }
 
@@ -189,7 +197,7 @@ static bool is_placeholder(struct slice s)
 
 static void report_unknown_value(struct comp *c, size_t offset, struct slice name)
 {
-    struct slice near = names_did_you_mean(c, POLICY_NAMED_VALUE, name);
+    struct slice near = comp_did_you_mean(c, POLICY_NAMED_VALUE, name);
 
     diag_at(c, offset, POLICY_ERROR, "named value '%.*s' is not known%.*s", SLICE_ARG(name),
             SLICE_ARG(near.n ? near : SLICE(": add it, or correct the name")));
@@ -204,7 +212,7 @@ static bool compile_value(struct comp *c, const struct origin *o, unsigned flags
 
     *is_open = false;
     v->what = o->what;
-    if (!names_substitute(c, o->text, &named, &bad)) {
+    if (!substitute(c, o->text, &named, &bad)) {
         report_unknown_value(c, locate(c, o, (size_t)(bad.p - o->text.p) - 2), bad);
         v->text = SLICE("");
         *is_open = true; /* told once */
@@ -426,7 +434,7 @@ struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_brac
     c->node_taken[n->index] |= TAKEN_MARKUP;
     if (keep_braces)
         return comp_copy(c, raw);
-    if (!names_substitute(c, raw, &named, &bad)) {
+    if (!substitute(c, raw, &named, &bad)) {
         report_unknown_value(c, front_offset(&c->front, n->inner_at + (size_t)(bad.p - raw.p) - 2), bad);
         return SLICE("");
     }

@@ -2,35 +2,11 @@
 #include "policy/expr/batch.h"
 
 #include "policy/expr/batch_int.h"
+#include "policy/expr/named.h"
 #include "policy/expr/text.h"
 
 /* Memory of one evaluation: far over a request's arena, so that what fails here fails there too for another reason. */
 #define WORK_MAX ((size_t)64 << 20)
-
-/* {{name}} replaced by the value of namedValues, as a gateway does before it compiles; unknown ones stay. */
-static struct slice put_named_values(struct arena *a, struct slice text, const struct json *values)
-{
-    ptrdiff_t at;
-    struct buf b;
-
-    if (!values || slice_find(text, SLICE("{{")) < 0)
-        return text;
-    buf_init(&b, a);
-    while ((at = slice_find(text, SLICE("{{"))) >= 0) {
-        struct slice rest = slice_skip(text, (size_t)at + 2);
-        ptrdiff_t end = slice_find(rest, SLICE("}}"));
-        const struct json *v = end < 0 ? NULL : json_get_slice(values, slice_trim(slice_first(rest, (size_t)end)));
-
-        buf_put(&b, slice_first(text, (size_t)at));
-        if (v)
-            buf_put(&b, json_str(v));
-        else
-            buf_puts(&b, "{{");
-        text = v ? slice_skip(rest, (size_t)end + 2) : rest;
-    }
-    buf_put(&b, text);
-    return buf_slice(&b);
-}
 
 static struct slice policy_text(struct arena *a, struct slice expr)
 {
@@ -40,7 +16,7 @@ static struct slice policy_text(struct arena *a, struct slice expr)
 }
 
 struct outcome {
-    bool ok;
+    bool ok, bad_context;
     struct slice type, text; /* of the value, or of the exception */
 };
 
@@ -49,14 +25,52 @@ static struct outcome failed(const char *error, struct slice message)
     return (struct outcome){ .type = slice_from(error), .text = message };
 }
 
+static bool named_value(void *data, struct slice name, struct slice *value)
+{
+    const struct batch_context *c = data;
+    const struct json *v = json_get_slice(json_get(c->json, "namedValues"), name);
+
+    *value = batch_text(v);
+    return v != NULL;
+}
+
+/* Why the text did not compile, with line and column of what was given: named values are back in their braces, and the
+ * `@(` that may be left out does not count. */
+static struct slice compile_message(struct batch_context *c, struct slice source, size_t offset, const char *message)
+{
+    struct slice rest = slice_skip(source, offset + 2), name, value;
+    unsigned line = 1;
+    size_t from = 0;
+
+    for (size_t i = 0; i < offset && i < source.n; i++)
+        if (source.p[i] == '\n') {
+            line++;
+            from = i + 1;
+        }
+    if (slice_starts(slice_skip(source, offset), SLICE("{{")) && slice_cut(&rest, '}', &name) && !named_value(c, name, &value))
+        return arena_printf(c->arena, "%u:%zu: named value '%.*s' is not known: give it in namedValues", line,
+                            offset - from + 1, SLICE_ARG(name));
+    return arena_printf(c->arena, "%u:%zu: %s", line, offset - from + 1, message);
+}
+
 static const struct expr *compile(struct batch_context *c, struct slice source, struct outcome *out)
 {
-    struct slice text = policy_text(c->arena, put_named_values(c->arena, source, json_get(c->json, "namedValues")));
+    const struct named_source from = { named_value, c, .open = true };
+    struct slice text, bad;
+    struct named named;
     struct expr_error err;
-    const struct expr *e = expr_compile(c->arena, text, NULL, &err);
+    const struct expr *e;
+    size_t lead;
 
-    if (!e)
-        *out = failed("CompileError", arena_printf(c->arena, "%u:%u: %s", err.line, err.column, err.message));
+    named_substitute(c->arena, &from, source, &named, &bad);
+    text = policy_text(c->arena, named.text);
+    lead = expr_is_expression(named.text) ? 0 : sizeof "@(" - 1;
+    e = expr_compile(c->arena, text, NULL, &err);
+    if (!e) {
+        size_t at = named_offset(&named, err.offset < lead ? 0 : err.offset - lead);
+
+        *out = failed("CompileError", compile_message(c, source, at < source.n ? at : source.n, err.message));
+    }
     return e;
 }
 
@@ -92,7 +106,7 @@ bool batch_value(struct batch_context *c, const struct json *j, struct expr_valu
     e = compile(c, json_str(json_get(j, "expr")), &failure);
     if (e && expr_eval(e, &run, out, &exc))
         return true;
-    c->error = e ? exc.message : failure.text;
+    c->error = e ? arena_printf(c->arena, "%.*s: %.*s", SLICE_ARG(exc.type), SLICE_ARG(exc.message)) : failure.text;
     return false;
 }
 
@@ -107,7 +121,8 @@ static struct outcome evaluate(struct arena *a, struct arena *work, struct slice
     const struct expr *e;
 
     if (!batch_context_open(&c, a, context))
-        return failed("BadContext", c.error.p ? c.error : SLICE("the context is too large"));
+        return (struct outcome){ .bad_context = true, .type = SLICE("BadContext"),
+                                 .text = c.error.p ? c.error : SLICE("the context is too large") };
     e = compile(&c, source, &out);
     if (!e)
         return out;
@@ -146,14 +161,9 @@ static void put_text(struct buf *b, struct slice s)
     buf_putc(b, '"');
 }
 
-static void put_outcome(struct buf *out, const struct json *id, const struct outcome *o)
+/* The members of an answer and its end. */
+static void put_outcome(struct buf *out, const struct outcome *o)
 {
-    buf_putc(out, '{');
-    if (id) {
-        buf_puts(out, "\"id\":");
-        json_write(out, id);
-        buf_putc(out, ',');
-    }
     buf_puts(out, o->ok ? "\"type\":" : "\"error\":");
     if (o->ok && !o->type.n)
         buf_puts(out, "null");
@@ -164,45 +174,64 @@ static void put_outcome(struct buf *out, const struct json *id, const struct out
     buf_puts(out, "}\n");
 }
 
-static bool run(struct arena *a, const struct json *id, struct slice expr, const struct json *context, struct buf *out)
+/* The same in a batch: a line has an id, null when none was given. */
+static void put_line(struct buf *out, const struct json *id, const struct outcome *o)
+{
+    buf_puts(out, "{\"id\":");
+    if (id)
+        json_write(out, id);
+    else
+        buf_puts(out, "null");
+    buf_putc(out, ',');
+    put_outcome(out, o);
+}
+
+static struct outcome run(struct arena *a, struct slice expr, const struct json *context)
 {
     struct arena work;
     struct outcome o;
 
     arena_init_growing(&work, WORK_MAX);
     o = evaluate(a, &work, expr, context);
-    put_outcome(out, id, &o);
+    o.type = arena_copy(a, o.type);
+    o.text = arena_copy(a, o.text);
     arena_free(&work);
-    return o.ok;
+    return o;
+}
+
+void expr_batch_refuse(struct buf *out, const char *message)
+{
+    struct outcome bad = failed("BadLine", slice_from(message));
+
+    put_line(out, NULL, &bad);
 }
 
 void expr_batch_line(struct arena *a, struct slice line, struct buf *out)
 {
     struct err err = { "expr: not a string" };
     const struct json *j = json_parse(a, line, &err), *expr = json_get(j, "expr");
-    struct outcome bad;
+    struct outcome o;
 
-    if (json_type(expr) == JSON_STRING) {
-        run(a, json_get(j, "id"), json_str(expr), json_get(j, "context"), out);
-        return;
-    }
-    bad = failed("BadLine", slice_from(err.text));
-    put_outcome(out, json_get(j, "id"), &bad);
+    o = json_type(expr) == JSON_STRING ? run(a, json_str(expr), json_get(j, "context")) : failed("BadLine", slice_from(err.text));
+    put_line(out, json_get(j, "id"), &o);
 }
 
-bool expr_batch_one(struct arena *a, struct slice expr, struct slice context, struct buf *out)
+enum expr_batch_result expr_batch_one(struct arena *a, struct slice expr, struct slice context, struct buf *out)
 {
     const struct json *j = NULL;
-    struct outcome bad;
+    struct outcome o;
     struct err err;
 
-    if (slice_trim(context).n) {
-        j = json_parse(a, context, &err);
-        if (json_type(j) != JSON_OBJECT) {
-            bad = failed("BadContext", slice_from(j ? "not an object" : err.text));
-            put_outcome(out, NULL, &bad);
-            return false;
-        }
+    if (slice_trim(context).n && !(j = json_parse(a, context, &err))) {
+        buf_puts(out, err.text);
+        return EXPR_BATCH_BAD_CONTEXT;
     }
-    return run(a, NULL, expr, j, out);
+    o = run(a, expr, j);
+    if (o.bad_context) {
+        buf_put(out, o.text);
+        return EXPR_BATCH_BAD_CONTEXT;
+    }
+    buf_putc(out, '{');
+    put_outcome(out, &o);
+    return o.ok ? EXPR_BATCH_VALUE : EXPR_BATCH_RAISED;
 }

@@ -64,37 +64,64 @@ static int64_t days_of(int64_t y, unsigned m, unsigned d)
     return era * 146097 + (int64_t)(yoe * 365 + yoe / 4 - yoe / 100 + doy) - 719468;
 }
 
-/* RFC 3339, fraction and offset optional: nanoseconds since 1970; 0 for what is none. */
-static uint64_t time_of(struct slice s)
+/* n digits and the character behind them, unless that is 0. */
+static bool part(struct slice s, size_t *at, unsigned n, char end, unsigned *out)
 {
-    size_t at = 0, from;
-    unsigned y = digits(s, &at, 4), mo, d, h, mi, se;
-    int64_t ns = 0, offset = 0, scale = 100000000;
+    size_t from = *at;
 
-    at++;
-    mo = digits(s, &at, 2), at++;
-    d = digits(s, &at, 2), at++;
-    h = digits(s, &at, 2), at++;
-    mi = digits(s, &at, 2), at++;
-    se = digits(s, &at, 2);
-    if (y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31)
-        return 0;
-    if (at < s.n && s.p[at] == '.')
-        for (at++; at < s.n && ascii_is_digit(s.p[at]); at++, scale /= 10)
-            ns += (s.p[at] - '0') * scale;
-    if (at < s.n && (s.p[at] == '+' || s.p[at] == '-')) {
-        from = at++;
-        offset = digits(s, &at, 2) * 3600;
-        at++;
-        offset += digits(s, &at, 2) * 60;
-        offset = s.p[from] == '-' ? -offset : offset;
-    }
-    ns += (days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + se - offset) * (int64_t)NS_PER_S;
-    return ns < 0 ? 0 : (uint64_t)ns;
+    *out = digits(s, at, n);
+    if (*at != from + n || (end && (*at >= s.n || (s.p[*at] | 0x20) != (end | 0x20))))
+        return false;
+    *at += end != 0;
+    return true;
 }
 
-/* Bytes given as text or as {"base64": "..."}; any other value as its JSON. */
-static struct slice bytes_of(struct arena *a, const struct json *j)
+/* ["." digits] ("Z" | ("+" | "-") hh ":" mm | "") at the end of a time. */
+static bool fraction_and_zone(struct slice s, size_t at, int64_t *ns, int64_t *offset)
+{
+    int64_t scale = 100000000;
+    unsigned h, m;
+    bool west;
+
+    if (at < s.n && s.p[at] == '.')
+        for (at++; at < s.n && ascii_is_digit(s.p[at]); at++, scale /= 10)
+            *ns += (s.p[at] - '0') * scale;
+    if (at == s.n || (at + 1 == s.n && (s.p[at] | 0x20) == 'z'))
+        return true;
+    west = s.p[at] == '-';
+    if (!west && s.p[at] != '+')
+        return false;
+    at++;
+    if (!part(s, &at, 2, ':', &h) || !part(s, &at, 2, 0, &m) || at != s.n || h > 14 || m > 59)
+        return false;
+    *offset = (int64_t)(h * 3600 + m * 60) * (west ? -1 : 1);
+    return true;
+}
+
+bool batch_time(struct slice s, uint64_t *out)
+{
+    unsigned y, mo, d, h, mi, se;
+    int64_t ns = 0, offset = 0;
+    size_t at = 0;
+
+    if (!part(s, &at, 4, '-', &y) || !part(s, &at, 2, '-', &mo) || !part(s, &at, 2, 'T', &d) || !part(s, &at, 2, ':', &h) ||
+        !part(s, &at, 2, ':', &mi) || !part(s, &at, 2, 0, &se) || !fraction_and_zone(s, at, &ns, &offset))
+        return false;
+    if (y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || se > 59)
+        return false;
+    ns += (days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + se - offset) * (int64_t)NS_PER_S;
+    *out = (uint64_t)ns;
+    return ns >= 0;
+}
+
+struct slice batch_text(const struct json *j)
+{
+    if (json_type(j) == JSON_BOOL)
+        return json_bool(j, false) ? SLICE("true") : SLICE("false");
+    return json_type(j) == JSON_NUMBER ? json_number_text(j) : json_str(j);
+}
+
+struct slice batch_bytes(struct arena *a, const struct json *j)
 {
     struct buf b;
 
@@ -160,13 +187,15 @@ static struct expr_scalar item(void *data, enum expr_item which)
     const struct json *j = at_path(c->json, item_paths[which], &parent);
     struct expr_scalar s = { .present = true };
 
+    if (!j && which == EXPR_GATEWAY_ID)
+        j = json_path(c->json, "deployment", "gatewayId", NULL);
     if (!j || json_type(j) == JSON_NULL)
         return absent_item(c, which, parent);
     switch (item_forms[which]) {
     case FORM_BOOL: s.number = json_bool(j, false); break;
     case FORM_INT: s.number = json_int(j, 0); break;
-    case FORM_TIME: s.ns = time_of(json_str(j)); break;
-    default: s.text = json_type(j) == JSON_NUMBER ? json_number_text(j) : json_str(j); break;
+    case FORM_TIME: s.present = batch_time(json_str(j), &s.ns); break;
+    default: s.text = batch_text(j); break;
     }
     return s;
 }
@@ -250,7 +279,7 @@ static bool header_line(const struct expr_message *m, struct slice wanted, size_
             if (i-- > 0)
                 continue;
             *name = it.key;
-            *value = json_type(v) == JSON_NUMBER ? json_number_text(v) : json_str(v);
+            *value = batch_text(v);
             return true;
         } while (json_type(it.value) == JSON_ARRAY);
     }
@@ -316,7 +345,7 @@ static struct sample_message *message_open(struct batch_context *c, const struct
         expr_url_split(json_str(original), &m->original);
     m->has_body = content && json_type(content) != JSON_NULL;
     if (m->has_body)
-        m->body = bytes_of(c->arena, content);
+        m->body = batch_bytes(c->arena, content);
     m->has_certificate = cert && json_type(cert) != JSON_NULL;
     if (m->has_certificate)
         m->certificate.der = der_of(c->arena, cert);
@@ -365,7 +394,7 @@ static bool parameter_at(void *data, size_t i, struct slice *name, struct slice 
     while (json_next(&it))
         if (i-- == 0) {
             *name = it.key;
-            *value = json_type(it.value) == JSON_NUMBER ? json_number_text(it.value) : json_str(it.value);
+            *value = batch_text(it.value);
             return true;
         }
     return false;
@@ -414,6 +443,8 @@ bool batch_context_open(struct batch_context *c, struct arena *a, const struct j
     struct sample_message *m;
 
     *c = (struct batch_context){ .arena = a, .json = json, .now = clock_wall_ns(), .request_id = random_guid(a) };
+    if (!batch_check(c))
+        return false;
     m = message_open(c, json_get(json, "request"));
     if (!m)
         return false;
@@ -430,8 +461,10 @@ bool batch_context_open(struct batch_context *c, struct arena *a, const struct j
     while (json_next(&it)) {
         struct expr_value v;
 
-        if (!batch_value(c, it.value, &v))
+        if (!batch_value(c, it.value, &v)) {
+            c->error = arena_printf(a, "variables.%.*s: %.*s", SLICE_ARG(it.key), SLICE_ARG(c->error));
             return false;
+        }
         c->variables[c->nvariables].name = it.key;
         c->variables[c->nvariables++].value = v;
     }

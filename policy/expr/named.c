@@ -1,10 +1,7 @@
-/* Named values: {{name}} in attributes, texts and expressions is replaced by text before anything else looks
- * at it (policies.md 0.1). A value is not looked through again: one named value cannot refer to another
- * (gateway.md 8).
- *
- *   reference = "{{" 1*( letter / digit / "." / "-" / "_" ) "}}"        anything else stays as it is */
+/* reference = "{{" 1*( letter / digit / "." / "-" / "_" ) "}}"        anything else stays as it is */
+#include "policy/expr/named.h"
+
 #include "platform/base/buf.h"
-#include "policy/comp_int.h"
 
 static bool is_name_char(char c)
 {
@@ -28,7 +25,7 @@ static ptrdiff_t next_reference(struct slice s, size_t from, struct slice *name)
     return -1;
 }
 
-bool names_has(struct slice s)
+bool named_has(struct slice s)
 {
     struct slice name;
 
@@ -46,22 +43,7 @@ static unsigned count_references(struct slice s)
     return n;
 }
 
-static bool look_up(const struct policy_compiler *pc, struct slice name, struct slice *value)
-{
-    return pc->names.named_value && pc->names.named_value(pc->names.data, name, value);
-}
-
-struct slice names_did_you_mean(struct comp *c, enum policy_name kind, struct slice name)
-{
-    const struct policy_names *names = &c->pc->names;
-    struct slice near = names->nearest ? names->nearest(names->data, kind, name) : SLICE_NONE;
-
-    if (!near.n)
-        return SLICE("");
-    return arena_printf(&c->pc->scratch, ": did you mean '%.*s'?", SLICE_ARG(near));
-}
-
-bool names_substitute(struct comp *c, struct slice s, struct named *out, struct slice *bad)
+bool named_substitute(struct arena *a, const struct named_source *from, struct slice s, struct named *out, struct slice *bad)
 {
     struct slice name, value;
     struct buf b;
@@ -72,15 +54,15 @@ bool names_substitute(struct comp *c, struct slice s, struct named *out, struct 
     unsigned n = count_references(s);
     if (n == 0)
         return true;
-    out->marks = arena_array(&c->pc->scratch, struct named_mark, n * 2);
-    buf_init(&b, &c->pc->scratch);
+    out->marks = arena_array(a, struct named_mark, n * 2);
+    buf_init(&b, a);
     while (out->marks && (i = next_reference(s, done, &name)) >= 0) {
         size_t begin = (size_t)i, end = begin + name.n + 4;
         buf_put(&b, slice_sub(s, done, begin));
         out->marks[out->n_marks++] = (struct named_mark){ (uint32_t)b.n, (uint32_t)begin };
-        if (look_up(c->pc, name, &value)) {
+        if (from->look_up && from->look_up(from->data, name, &value)) {
             buf_put(&b, value);
-        } else if (c->pc->open) {
+        } else if (from->open) {
             out->unknown = true;
             buf_put(&b, slice_sub(s, begin, end));
         } else {
@@ -96,7 +78,7 @@ bool names_substitute(struct comp *c, struct slice s, struct named *out, struct 
 }
 
 /* Inside of a substituted value every byte maps to the reference it came from. */
-size_t names_offset(const struct named *n, size_t offset)
+size_t named_offset(const struct named *n, size_t offset)
 {
     size_t in = offset;
 
