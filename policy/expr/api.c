@@ -472,7 +472,7 @@ static void print_json(struct vm *vm, struct buf *b, struct expr_value v, unsign
 /* XNode prints itself without formatting: the type's line `"<print>", "string ()"`. */
 bool value_print_hook(struct vm *vm, struct buf *b, struct expr_value v)
 {
-    expr_native *fn = value_method(vm, type_of_value(v), "<print>", "string ()");
+    expr_native *fn = value_method(type_of_value(v), "<print>", "string ()");
     struct expr_value args[2] = { v };
 
     if (!fn)

@@ -162,7 +162,7 @@ static uint32_t folded_hash(struct expr_value text)
 static uint32_t key_hash(struct vm *vm, const struct dict_object *d, struct expr_value key)
 {
     if (d->comparer.kind == EXPR_BOOL && key.kind == EXPR_STRING)
-        return text_is_ascii(key) ? (uint32_t)hash_bytes_icase(text_slice(key)) : folded_hash(key);
+        return !vm_charge_bytes(vm, key.n) ? 0 : text_is_ascii(key) ? (uint32_t)hash_bytes_icase(text_slice(key)) : folded_hash(key);
     return d->comparer.kind == EXPR_OBJECT ? comparer_hash(vm, d->comparer, key) : value_hash(vm, key);
 }
 
@@ -170,7 +170,7 @@ static uint32_t key_hash(struct vm *vm, const struct dict_object *d, struct expr
 static bool keys_equal(struct vm *vm, const struct dict_object *d, struct expr_value a, struct expr_value b)
 {
     if (d->comparer.kind == EXPR_BOOL && a.kind == EXPR_STRING && b.kind == EXPR_STRING)
-        return text_compare_ordinal(a, b, true) == 0;
+        return text_equals_icase(vm, a, b);
     return d->comparer.kind == EXPR_OBJECT ? comparer_equals(vm, d->comparer, a, b) : value_equals(vm, a, b);
 }
 
@@ -415,7 +415,7 @@ static bool open_object(struct vm *vm, struct iter *it)
     default:
         break;
     }
-    fn = value_method(vm, t, "<iterate>", "object ()");
+    fn = value_method(t, "<iterate>", "object ()");
     if (!fn) {
         vm_throw_cast(vm);
         return false;

@@ -140,7 +140,7 @@ struct slice expr_result_type(const struct expr *e);
 
 /* ---- evaluating ---- */
 
-#define EXPR_STEPS_DEFAULT 2000000u /* loop turns, calls and units of library work: some 50 ms */
+#define EXPR_STEPS_DEFAULT 1000000u /* loop turns, calls and units of library work: some 30 ms */
 #define EXPR_DEPTH_DEFAULT 64u      /* nested calls from the library into lambdas, and nesting of data */
 
 struct expr_run {

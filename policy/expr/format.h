@@ -17,7 +17,7 @@ struct slice enum_text(struct vm *vm, struct expr_value v);
 int guid_compare(struct expr_value a, struct expr_value b);
 
 /* The method of a type by name and exact signature (ToString, Equals, CompareTo ...), or NULL. */
-expr_native *value_method(struct vm *vm, const struct type *t, const char *name, const char *sig);
+expr_native *value_method(const struct type *t, const char *name, const char *sig);
 /* "System.Collections.Generic.List`1[System.Int32]". */
 struct slice value_reflection_name(struct vm *vm, const struct type *t);
 
@@ -26,6 +26,7 @@ bool value_print_hook(struct vm *vm, struct buf *b, struct expr_value v);
 
 /* String order: the invariant culture's, and by UTF-16 units. */
 int text_compare(struct expr_value a, struct expr_value b, bool ignore_case);
+bool text_equals_icase(struct vm *vm, struct expr_value a, struct expr_value b); /* ordinal, ignoring case */
 int text_compare_ordinal(struct expr_value a, struct expr_value b, bool ignore_case);
 
 #endif

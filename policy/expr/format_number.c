@@ -517,6 +517,8 @@ struct expr_value format_number(struct vm *vm, struct expr_value v, struct slice
 
     if (format.n == 0)
         return value_to_string(vm, v);
+    if (!vm_charge_bytes(vm, format.n))
+        return expr_value_null();
     if ((v.kind == EXPR_F64 || v.kind == EXPR_F32) && !isfinite(real_of(v)))
         return value_to_string(vm, v);
     if (!ascii_is_alpha(format.p[0]))

@@ -1,6 +1,7 @@
 /* Type descriptors: building, comparing, relations, printing. The tables come from members.def. */
 #include "policy/expr/type.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "platform/base/buf.h"
@@ -172,34 +173,87 @@ const struct type *type_subst(struct arena *a, const struct type *t, const struc
 
 /* ---- relations ---- */
 
-const struct type *type_base(struct arena *a, const struct type *t, unsigned i)
+/* The i-th of a type's bases as written: "IEnumerable<T>". False: it has no more. */
+static bool base_text(unsigned id, unsigned i, struct slice *text)
 {
-    struct sig s;
-    const char *bases;
-    char text[200];
+    const char *p = type_defs[id].bases;
 
-    if (t->id >= TYPE_COUNT)
-        return NULL;
-    bases = type_defs[t->id].bases;
-    for (; *bases; bases++) {
+    for (; *p; p++) {
         size_t n = 0;
         int depth = 0;
 
-        for (; bases[n] && (bases[n] != ',' || depth > 0); n++)
-            depth += bases[n] == '<' ? 1 : bases[n] == '>' ? -1 : 0;
-        if (i-- == 0) {
-            if (n + 3 > sizeof text)
-                abort();
-            memcpy(text, bases, n);
-            memcpy(text + n, "()", 3);
-            sig_parse(a, t->id, text, &s);
-            return type_subst(a, s.ret, t, NULL);
-        }
-        bases += n;
-        if (!*bases)
+        for (; p[n] && (p[n] != ',' || depth > 0); n++)
+            depth += p[n] == '<' ? 1 : p[n] == '>' ? -1 : 0;
+        *text = slice_of(p, n);
+        if (i-- == 0)
+            return true;
+        p += n;
+        if (!*p)
             break;
     }
-    return NULL;
+    return false;
+}
+
+static unsigned find_base(unsigned id, unsigned i)
+{
+    struct slice text, rest;
+    ptrdiff_t angle;
+    int n = 0, depth = 0;
+
+    if (!base_text(id, i, &text))
+        return TYPE_COUNT;
+    angle = slice_find_byte(text, '<');
+    rest = angle < 0 ? SLICE_NONE : slice_skip(text, (size_t)angle);
+    for (size_t k = 0; k < rest.n; k++) {
+        depth += rest.p[k] == '<' ? 1 : rest.p[k] == '>' ? -1 : 0;
+        n += k == 0 || (rest.p[k] == ',' && depth == 1);
+    }
+    return type_find(angle < 0 ? text : slice_first(text, (size_t)angle), n);
+}
+
+unsigned type_base_id(unsigned id, unsigned i)
+{
+    /* Id + 1, 0 when not looked up yet. It follows from constants alone, so every thread stores the same. */
+    static _Atomic uint16_t ids[TYPE_COUNT][TYPE_BASES_MAX];
+    uint16_t known;
+
+    if (i >= TYPE_BASES_MAX)
+        return TYPE_COUNT;
+    known = atomic_load_explicit(&ids[id][i], memory_order_relaxed);
+    if (!known) {
+        known = (uint16_t)(find_base(id, i) + 1);
+        atomic_store_explicit(&ids[id][i], known, memory_order_relaxed);
+    }
+    return known - 1u;
+}
+
+const struct type *type_base(struct arena *a, const struct type *t, unsigned i)
+{
+    char text[200];
+    struct slice base;
+    struct sig s;
+
+    if (t->id >= TYPE_COUNT || !base_text(t->id, i, &base))
+        return NULL;
+    if (base.n + 3 > sizeof text)
+        abort();
+    memcpy(text, base.p, base.n);
+    memcpy(text + base.n, "()", 3);
+    sig_parse(a, t->id, text, &s);
+    return type_subst(a, s.ret, t, NULL);
+}
+
+/* Is `id` the type itself or among its bases? */
+static bool reaches(unsigned from, unsigned id)
+{
+    unsigned base;
+
+    if (from == id)
+        return true;
+    for (unsigned i = 0; (base = type_base_id(from, i)) < TYPE_COUNT; i++)
+        if (reaches(base, id))
+            return true;
+    return false;
 }
 
 const struct type *type_as(struct arena *a, const struct type *t, unsigned id)
@@ -208,11 +262,14 @@ const struct type *type_as(struct arena *a, const struct type *t, unsigned id)
 
     if (t->id == id)
         return t;
-    if (id == TYPE_OBJECT && t->id < TYPE_COUNT)
-        return TYPE_OF(OBJECT);
-    if (id < TYPE_COUNT && *type_defs[id].params == 0 && !(type_defs[id].flags & TF_INTERFACE) && t->n == 0 &&
-        t->id < TYPE_COUNT && *type_defs[t->id].bases == 0)
+    if (t->id >= TYPE_COUNT)
         return NULL;
+    if (id == TYPE_OBJECT)
+        return TYPE_OF(OBJECT);
+    if (!reaches(t->id, id))
+        return NULL;
+    if (id < TYPE_COUNT && *type_defs[id].params == 0 && !(type_defs[id].flags & TF_VARIADIC))
+        return &type_simple[id];
     for (unsigned i = 0; (base = type_base(a, t, i)); i++)
         if ((found = type_as(a, base, id)))
             return found;

@@ -128,6 +128,9 @@ bool type_has_params(const struct type *t);
 
 /* t seen as its base or interface `id`: that type with its arguments, or NULL. */
 const struct type *type_as(struct arena *a, const struct type *t, unsigned id);
+/* Id of direct base i; TYPE_COUNT past the end. Takes no memory. */
+#define TYPE_BASES_MAX 4
+unsigned type_base_id(unsigned id, unsigned i);
 /* Direct base i of t; NULL past the end. */
 const struct type *type_base(struct arena *a, const struct type *t, unsigned i);
 /* Implicit identity, reference or boxing conversion: no work at run time. */

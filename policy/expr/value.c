@@ -8,26 +8,30 @@
 #include "policy/expr/lib/lib.h"
 #include "policy/expr/vm.h"
 
-/* The method `name` with signature `sig` of t or a base, other than object's own; NULL when there is none. */
-expr_native *value_method(struct vm *vm, const struct type *t, const char *name, const char *sig)
+static expr_native *method_of(unsigned id, const char *name, const char *sig)
 {
-    const struct type *base;
+    unsigned base;
 
-    if (t->id >= TYPE_COUNT || t->id == TYPE_OBJECT)
+    if (id >= TYPE_COUNT || id == TYPE_OBJECT)
         return NULL;
-    for (unsigned i = type_defs[t->id].first; i < type_defs[t->id].last; i++) {
+    for (unsigned i = type_defs[id].first; i < type_defs[id].last; i++) {
         const struct member *m = &type_members[i];
 
         if (m->kind == M_METHOD && strcmp(m->name, name) == 0 && strcmp(m->sig, sig) == 0)
             return m->fn;
     }
-    for (unsigned i = 0; (base = type_base(vm->arena, t, i)); i++) {
-        expr_native *fn = value_method(vm, base, name, sig);
+    for (unsigned i = 0; (base = type_base_id(id, i)) < TYPE_COUNT; i++) {
+        expr_native *fn = method_of(base, name, sig);
 
         if (fn)
             return fn;
     }
     return NULL;
+}
+
+expr_native *value_method(const struct type *t, const char *name, const char *sig)
+{
+    return method_of(t->id, name, sig);
 }
 
 /* Reflection's name of a type: "System.Collections.Generic.List`1[System.Int32]". */
@@ -77,10 +81,10 @@ static struct slice tuple_text(struct vm *vm, const struct tuple_object *o)
     return buf_slice(&b);
 }
 
-static struct slice object_text(struct vm *vm, struct expr_value v)
+static struct slice object_text_inside(struct vm *vm, struct expr_value v)
 {
     const struct type *t = type_of_value(v);
-    expr_native *fn = value_method(vm, t, "ToString", "string ()");
+    expr_native *fn = value_method(t, "ToString", "string ()");
     struct expr_value args[4] = { v };
 
     if (fn) {
@@ -90,6 +94,17 @@ static struct slice object_text(struct vm *vm, struct expr_value v)
     if (t->id == TYPE_ANONYMOUS || t->id == TYPE_TUPLE || t->id == TYPE_VALUETUPLE || t->id == TYPE_KEYVALUEPAIR)
         return tuple_text(vm, (const struct tuple_object *)v.p);
     return value_reflection_name(vm, t);
+}
+
+static struct slice object_text(struct vm *vm, struct expr_value v)
+{
+    struct slice s;
+
+    if (!vm_enter(vm))
+        return SLICE("");
+    s = object_text_inside(vm, v);
+    vm_leave(vm);
+    return s;
 }
 
 struct slice value_text(struct vm *vm, struct expr_value v)
@@ -179,7 +194,7 @@ static bool is_structural(const struct type *t)
     return t->id == TYPE_ANONYMOUS || t->id == TYPE_TUPLE || t->id == TYPE_VALUETUPLE || t->id == TYPE_KEYVALUEPAIR;
 }
 
-static bool objects_equal(struct vm *vm, struct expr_value a, struct expr_value b)
+static bool objects_equal_inside(struct vm *vm, struct expr_value a, struct expr_value b)
 {
     const struct type *t = type_of_value(a);
     expr_native *fn;
@@ -197,8 +212,19 @@ static bool objects_equal(struct vm *vm, struct expr_value a, struct expr_value 
                 return false;
         return true;
     }
-    fn = value_method(vm, t, "Equals", "bool (object other)");
+    fn = value_method(t, "Equals", "bool (object other)");
     return fn ? fn(vm, NULL, args).i != 0 : false;
+}
+
+static bool objects_equal(struct vm *vm, struct expr_value a, struct expr_value b)
+{
+    bool equal;
+
+    if (!vm_charge(vm, 1) || !vm_enter(vm))
+        return false;
+    equal = objects_equal_inside(vm, a, b);
+    vm_leave(vm);
+    return equal && !vm->thrown;
 }
 
 bool value_equals(struct vm *vm, struct expr_value a, struct expr_value b)
@@ -207,7 +233,7 @@ bool value_equals(struct vm *vm, struct expr_value a, struct expr_value b)
         return false;
     switch (a.kind) {
     case EXPR_NULL: return true;
-    case EXPR_STRING: return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
+    case EXPR_STRING: return a.n == b.n && (a.n == 0 || (vm_charge_bytes(vm, a.n) && memcmp(a.s, b.s, a.n) == 0));
     case EXPR_F64: return a.d == b.d || (a.d != a.d && b.d != b.d);
     case EXPR_F32: return a.f == b.f || (a.f != a.f && b.f != b.f);
     case EXPR_DECIMAL: return decimal_cmp(decimal_of(a), decimal_of(b)) == 0;
@@ -220,12 +246,29 @@ bool value_equals(struct vm *vm, struct expr_value a, struct expr_value b)
     }
 }
 
-uint32_t value_hash(struct vm *vm, struct expr_value v)
+static uint64_t object_hash(struct vm *vm, struct expr_value v)
 {
+    const struct tuple_object *o = v.p;
+    struct expr_value args[2] = { v };
+    expr_native *fn;
     uint64_t h;
 
+    if (!is_structural(type_of_value(v))) {
+        fn = value_method(type_of_value(v), "GetHashCode", "int ()");
+        return fn ? (uint64_t)fn(vm, NULL, args).i : (uint64_t)(uintptr_t)v.p >> 4;
+    }
+    h = o->n;
+    for (uint32_t i = 0; i < o->n && !vm->thrown; i++)
+        h = h * 31 + value_hash(vm, o->f[i]);
+    return h;
+}
+
+uint32_t value_hash(struct vm *vm, struct expr_value v)
+{
+    uint64_t h = 0;
+
     switch (v.kind) {
-    case EXPR_STRING: h = hash_bytes(text_slice(v)); break;
+    case EXPR_STRING: h = vm_charge_bytes(vm, v.n) ? hash_bytes(text_slice(v)) : 0; break;
     case EXPR_GUID: h = hash_bytes(slice_of(v.p, 16)); break;
     case EXPR_DECIMAL: {
         char text[DECIMAL_TEXT_MAX];
@@ -238,17 +281,9 @@ uint32_t value_hash(struct vm *vm, struct expr_value v)
     }
     case EXPR_OFFSETTIME: h = (uint64_t)(v.i - (int32_t)v.n * INT64_C(600000000)); break;
     case EXPR_OBJECT:
-        if (is_structural(type_of_value(v))) {
-            const struct tuple_object *o = v.p;
-
-            h = o->n;
-            for (uint32_t i = 0; i < o->n; i++)
-                h = h * 31 + value_hash(vm, o->f[i]);
-        } else {
-            expr_native *fn = value_method(vm, type_of_value(v), "GetHashCode", "int ()");
-            struct expr_value args[2] = { v };
-
-            h = fn ? (uint64_t)fn(vm, NULL, args).i : (uint64_t)(uintptr_t)v.p >> 4;
+        if (vm_charge(vm, 1) && vm_enter(vm)) {
+            h = object_hash(vm, v);
+            vm_leave(vm);
         }
         break;
     default: h = v.u; break;
@@ -308,11 +343,22 @@ int text_compare_ordinal(struct expr_value a, struct expr_value b, bool ignore_c
     }
 }
 
+bool text_equals_icase(struct vm *vm, struct expr_value a, struct expr_value b)
+{
+    if (text_is_ascii(a) && text_is_ascii(b))
+        return a.n == b.n && vm_charge_bytes(vm, a.n) && slice_eq_icase(text_slice(a), text_slice(b));
+    return vm_charge_bytes(vm, a.n < b.n ? a.n : b.n) && text_compare_ordinal(a, b, true) == 0;
+}
+
 static int compare_tuples(struct vm *vm, const struct tuple_object *x, const struct tuple_object *y)
 {
     for (uint32_t i = 0; i < x->n && i < y->n; i++) {
-        int c = value_compare(vm, x->f[i], y->f[i]);
+        int c;
 
+        if (!vm_enter(vm))
+            return 0;
+        c = value_compare(vm, x->f[i], y->f[i]);
+        vm_leave(vm);
         if (c || vm->thrown)
             return c;
     }
@@ -331,7 +377,7 @@ int value_compare(struct vm *vm, struct expr_value a, struct expr_value b)
         return 0;
     }
     switch (a.kind) {
-    case EXPR_STRING: return text_compare(a, b, false);
+    case EXPR_STRING: return vm_charge_bytes(vm, a.n < b.n ? a.n : b.n) ? text_compare(a, b, false) : 0;
     case EXPR_F64: return a.d < b.d ? -1 : a.d > b.d ? 1 : a.d == b.d ? 0 : a.d == a.d ? 1 : b.d == b.d ? -1 : 0;
     case EXPR_F32: return a.f < b.f ? -1 : a.f > b.f ? 1 : a.f == b.f ? 0 : a.f == a.f ? 1 : b.f == b.f ? -1 : 0;
     case EXPR_DECIMAL: return decimal_cmp(decimal_of(a), decimal_of(b));
@@ -355,7 +401,7 @@ int value_compare(struct vm *vm, struct expr_value a, struct expr_value b)
     case EXPR_OBJECT:
         if (type_of_value(a)->id == TYPE_TUPLE || type_of_value(a)->id == TYPE_VALUETUPLE)
             return compare_tuples(vm, a.p, b.p);
-        fn = value_method(vm, type_of_value(a), "CompareTo", "int (object other)");
+        fn = value_method(type_of_value(a), "CompareTo", "int (object other)");
         if (fn)
             return (int)fn(vm, NULL, args).i;
         vm_throw(vm, TYPE_ARGUMENTEXCEPTION, "At least one object must implement IComparable.");
@@ -396,6 +442,16 @@ struct expr_value value_default(struct arena *a, const struct type *t)
 struct expr_value str_make(struct vm *vm, struct slice utf8)
 {
     return text_value(arena_copy(vm->arena, utf8));
+}
+
+uint32_t str_unit(struct vm *vm, struct expr_value v, uint32_t index)
+{
+    return text_is_ascii(v) || vm_charge_bytes(vm, v.n) ? text_unit(v, index) : 0;
+}
+
+struct expr_value str_sub(struct vm *vm, struct expr_value v, uint32_t from, uint32_t n)
+{
+    return text_is_ascii(v) || vm_charge_bytes(vm, v.n) ? text_sub(vm->arena, v, from, n) : TEXT("");
 }
 
 struct expr_value str_printf(struct vm *vm, const char *fmt, ...)

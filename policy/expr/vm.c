@@ -3,10 +3,13 @@
 
 #include <stdio.h>
 
+#include "platform/clock.h"
 #include "policy/expr/lib/number_parse.h"
 
 #define FRAMES_MAX 4000
 #define SEGMENT 512
+#define STEP_NS_MAX 60      /* CPU time one step stands for at most: a million steps end within 60 ms */
+#define THROW_STEPS 16      /* an exception: its object, its text, the way to its handler */
 
 struct frame {
     struct frame *up;
@@ -33,10 +36,24 @@ void vm_pause(struct vm *vm)
         vm->run->pause(vm->run->pause_data);
 }
 
+/* Steps that took longer than they may cost more: nothing that is slow in itself lasts longer than the budget. */
+static void charge_time(struct vm *vm)
+{
+    uint64_t now = clock_thread_cpu_us(), extra;
+
+    if (vm->slice_began_us) {
+        extra = (now - vm->slice_began_us) * NS_PER_US / STEP_NS_MAX;
+        extra = extra > VM_PAUSE_STEPS ? extra - VM_PAUSE_STEPS : 0;
+        vm->steps_left -= extra < vm->steps_left ? (uint32_t)extra : vm->steps_left;
+    }
+}
+
 static bool refuel(struct vm *vm)
 {
-    uint32_t next = vm->steps_left < VM_PAUSE_STEPS ? vm->steps_left : VM_PAUSE_STEPS;
+    uint32_t next;
 
+    charge_time(vm);
+    next = vm->steps_left < VM_PAUSE_STEPS ? vm->steps_left : VM_PAUSE_STEPS;
     if (next == 0 && vm->fuel <= 0) {
         vm_throw_budget(vm, "steps");
         return false;
@@ -44,11 +61,14 @@ static bool refuel(struct vm *vm)
     vm->steps_left -= next;
     vm->fuel += (int32_t)next;
     vm_pause(vm);
+    vm->slice_began_us = clock_thread_cpu_us();
     return true;
 }
 
 bool vm_charge(struct vm *vm, uint32_t n)
 {
+    if (n >= VM_LONG_STEPS)
+        vm_pause(vm);
     while (n > 0) {
         uint32_t part = n < VM_PAUSE_STEPS ? n : VM_PAUSE_STEPS;
 
@@ -60,11 +80,22 @@ bool vm_charge(struct vm *vm, uint32_t n)
     return true;
 }
 
+bool vm_enter(struct vm *vm)
+{
+    if (vm->depth_left == 0) {
+        vm_throw_budget(vm, "call depth");
+        return false;
+    }
+    vm->depth_left--;
+    return true;
+}
+
 /* ---- exceptions ---- */
 
 void vm_raise(struct vm *vm, struct expr_value exception)
 {
     vm->thrown = true;
+    vm->fuel -= THROW_STEPS;
     vm->exception = exception;
     vm->thrown_pos = vm->pos;
 }
@@ -261,6 +292,13 @@ static bool unwind(struct vm *vm, struct frame **top, const struct frame *bounda
     return false;
 }
 
+static inline bool texts_equal(struct vm *vm, struct expr_value x, struct expr_value y)
+{
+    if (x.kind != y.kind || x.n != y.n)
+        return false;
+    return x.n == 0 || (vm_charge_bytes(vm, x.n) && memcmp(x.s, y.s, x.n) == 0);
+}
+
 static struct expr_value join_texts(struct vm *vm, const struct expr_value *v, unsigned n)
 {
     struct slice parts[16], *p = parts;
@@ -387,8 +425,14 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     COMPARE(GE_I32, R(b).i >= R(c).i)
     COMPARE(EQ_I32, R(b).i == R(c).i)
     COMPARE(NE_I32, R(b).i != R(c).i)
-    COMPARE(EQ_STR, R(b).kind == R(c).kind && R(b).n == R(c).n && (R(b).n == 0 || memcmp(R(b).s, R(c).s, R(b).n) == 0))
-    COMPARE(NE_STR, !(R(b).kind == R(c).kind && R(b).n == R(c).n && (R(b).n == 0 || memcmp(R(b).s, R(c).s, R(b).n) == 0)))
+    CASE(EQ_STR):
+    CASE(NE_STR): {
+        bool same = texts_equal(vm, R(b), R(c));
+
+        CHECK;
+        R(a) = val_bool(same == (i->op == OP_EQ_STR));
+        NEXT_OP;
+    }
     CASE(ARITH):
         vm->pos = f->code->pos[i - f->code->insns];
         e = op_binary(vm->arena, (enum binop)i[1].a, (enum expr_kind)i[1].b, i[1].c, R(b), R(c), &x);
@@ -461,6 +505,9 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
             goto thrown;
         }
         if (UNLIKELY(site->needs) && !has_needed(vm, site, &R(b)))
+            goto thrown;
+        /* Units of such a string are found by counting. */
+        if (UNLIKELY(R(b).kind == EXPR_STRING && !text_is_ascii(R(b)) && !vm_charge_bytes(vm, R(b).n)))
             goto thrown;
         if (site->by_shape && UNLIKELY(!collection_has_shape(R(b)))) {
             vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "'%s' of this object cannot be called through a collection interface.", site->name);
@@ -607,12 +654,9 @@ bool vm_call(struct vm *vm, struct expr_value fn, const struct expr_value *args,
     }
     if (UNLIKELY(--vm->fuel <= 0) && !refuel(vm))
         return false;
-    if (vm->depth_left == 0) {
-        vm_throw_budget(vm, "call depth");
+    if (!vm_enter(vm))
         return false;
-    }
-    vm->depth_left--;
     ok = run(vm, o->code, o, args, n, out);
-    vm->depth_left++;
+    vm_leave(vm);
     return ok;
 }

@@ -68,6 +68,9 @@ struct code {
 };
 
 #define VM_PAUSE_STEPS 4096
+#define VM_LONG_BYTES 65536 /* library work on more text than this, or on more items than VM_LONG_ITEMS, gives way first */
+#define VM_LONG_ITEMS 1024
+#define VM_LONG_STEPS (VM_LONG_BYTES / 64) /* a charge that announces such work */
 
 struct frame;
 
@@ -77,6 +80,7 @@ struct vm {
     const struct expr_host *host;
     int32_t fuel;        /* steps until the next pause */
     uint32_t steps_left; /* after that */
+    uint64_t slice_began_us; /* CPU time of the thread when the running slice of steps began; 0: the first one */
     uint32_t depth_left;
     bool thrown;
     struct expr_value exception; /* an exception_object */
@@ -88,8 +92,20 @@ struct vm {
 
 /* Run code without parameters. False: exception in vm. */
 bool vm_run(struct vm *vm, const struct code *code, struct expr_value *out);
-/* Charge n steps: false when the budget ran out (exception set). May pause. */
+/* Charge n steps: false when the budget ran out (exception set). May pause; a large charge, made before the work, does. */
 bool vm_charge(struct vm *vm, uint32_t n);
+/* Charge for a walk over n bytes of text; a short one is part of the call. */
+#define VM_FREE_BYTES 512
+static inline bool vm_charge_bytes(struct vm *vm, size_t n)
+{
+    return n <= VM_FREE_BYTES || vm_charge(vm, (uint32_t)(n / 32));
+}
+/* Go one level deeper into nested data, or into a call from C: false when the budget ran out (exception set). */
+bool vm_enter(struct vm *vm);
+static inline void vm_leave(struct vm *vm)
+{
+    vm->depth_left++;
+}
 /* Give way before work that may take long. */
 void vm_pause(struct vm *vm);
 /* Call a delegate. False: exception in vm. */
@@ -131,6 +147,10 @@ bool value_same(struct expr_value a, struct expr_value b);              /* refer
 uint32_t value_hash(struct vm *vm, struct expr_value v);
 /* IComparable; sets an exception when there is none. */
 int value_compare(struct vm *vm, struct expr_value a, struct expr_value b);
+
+/* text_unit and text_sub for natives that call them often: in text that is not ASCII each pays for the way to its place. */
+uint32_t str_unit(struct vm *vm, struct expr_value v, uint32_t index);
+struct expr_value str_sub(struct vm *vm, struct expr_value v, uint32_t from, uint32_t n);
 
 /* Strings. */
 static inline bool str_is(struct expr_value v)

@@ -127,7 +127,7 @@ NATIVE(builder_set_length)
     if (a[1].i < 0)
         return vm_throw_range(vm, "value");
     if (a[1].i <= n)
-        return become(vm, a[0], str_make(vm, text_slice(text_sub(vm->arena, text_of(a[0]), 0, (uint32_t)a[1].i))));
+        return become(vm, a[0], str_make(vm, text_slice(str_sub(vm, text_of(a[0]), 0, (uint32_t)a[1].i))));
     for (; n < a[1].i && !vm->thrown; n++)
         append(vm, a[0], text_ascii(slice_of("\0", 1)));
     return expr_value_null();
@@ -137,7 +137,7 @@ NATIVE(builder_item)
 {
     if (a[1].i < 0 || a[1].i >= text_length(text_of(a[0])))
         return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
-    return val_char(text_unit(text_of(a[0]), (uint32_t)a[1].i));
+    return val_char(str_unit(vm, text_of(a[0]), (uint32_t)a[1].i));
 }
 
 /* The parts before `at` and behind `at + n`, with `middle` between them. */
@@ -146,9 +146,9 @@ static struct expr_value splice(struct vm *vm, struct expr_value self, int64_t a
     struct expr_value text = str_make(vm, text_slice(text_of(self)));
     uint32_t length = text_length(text);
 
-    become(vm, self, text_sub(vm->arena, text, 0, (uint32_t)at));
+    become(vm, self, str_sub(vm, text, 0, (uint32_t)at));
     append(vm, self, middle);
-    return append(vm, self, text_sub(vm->arena, text, (uint32_t)(at + n), length - (uint32_t)(at + n)));
+    return append(vm, self, str_sub(vm, text, (uint32_t)(at + n), length - (uint32_t)(at + n)));
 }
 
 NATIVE(builder_set_item)
@@ -188,7 +188,7 @@ NATIVE(builder_append_part)
     if (a[2].i < 0 || a[3].i < 0 || a[2].i + a[3].i > text_length(a[1]))
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter '%s')",
                         a[2].i < 0 ? "startIndex" : a[3].i < 0 ? "count" : "startIndex");
-    return append(vm, a[0], text_sub(vm->arena, a[1], (uint32_t)a[2].i, (uint32_t)a[3].i));
+    return append(vm, a[0], str_sub(vm, a[1], (uint32_t)a[2].i, (uint32_t)a[3].i));
 }
 
 static struct expr_value end_line(struct vm *vm, struct expr_value self)
@@ -280,7 +280,7 @@ NATIVE(builder_replace)
     if (site->n > 4) {
         if (a[3].i < 0 || a[4].i < 0 || a[3].i + a[4].i > text_length(args[0]))
             return vm_throw_range(vm, a[3].i < 0 ? "startIndex" : "count");
-        args[0] = text_sub(vm->arena, args[0], (uint32_t)a[3].i, (uint32_t)a[4].i);
+        args[0] = str_sub(vm, args[0], (uint32_t)a[3].i, (uint32_t)a[4].i);
     }
     args[0] = net_string_replace(vm, &plain, args);
     if (vm->thrown)
@@ -431,7 +431,7 @@ static bool is_open(struct vm *vm, struct expr_value v)
     return !vm->thrown;
 }
 
-static struct expr_value unit_at(struct expr_value v, bool move)
+static struct expr_value unit_at(struct vm *vm, struct expr_value v, bool move)
 {
     struct builder_object *o = BUILDER(v);
     struct expr_value text = text_of(v);
@@ -439,17 +439,17 @@ static struct expr_value unit_at(struct expr_value v, bool move)
     if (o->at >= text_length(text))
         return val_int(-1);
     o->at += move;
-    return val_int((int32_t)text_unit(text, o->at - move));
+    return val_int((int32_t)str_unit(vm, text, o->at - move));
 }
 
 NATIVE(reader_peek)
 {
-    return is_open(vm, a[0]) ? unit_at(a[0], false) : expr_value_null();
+    return is_open(vm, a[0]) ? unit_at(vm, a[0], false) : expr_value_null();
 }
 
 NATIVE(reader_read)
 {
-    return is_open(vm, a[0]) ? unit_at(a[0], true) : expr_value_null();
+    return is_open(vm, a[0]) ? unit_at(vm, a[0], true) : expr_value_null();
 }
 
 static struct expr_value rest(struct vm *vm, struct expr_value v)
@@ -457,7 +457,7 @@ static struct expr_value rest(struct vm *vm, struct expr_value v)
     struct expr_value text = text_of(v);
     uint32_t n = text_length(text), at = BUILDER(v)->at;
 
-    return text_sub(vm->arena, text, at, n - at);
+    return str_sub(vm, text, at, n - at);
 }
 
 NATIVE(reader_read_to_end)
@@ -501,7 +501,7 @@ NATIVE(reader_read_block)
     if (a[2].i < 0 || a[3].i < 0)
         return string_negative(vm, a[2].i < 0 ? "index" : "count", a[2].i < 0 ? a[2].i : a[3].i);
     for (; n < a[3].i; n++) {
-        struct expr_value c = unit_at(a[0], true);
+        struct expr_value c = unit_at(vm, a[0], true);
 
         if (c.i < 0 || !array_set(vm, a[1], a[2].i + n, val_char((uint32_t)c.i)))
             break;

@@ -628,6 +628,8 @@ NATIVE(random_source_fill)
     NEED_THIS;
     NEED(1, "data");
     data = bytes_of(a[1]);
+    if (!vm_charge(vm, (uint32_t)(data.n / 16)))
+        return expr_value_null();
     if (site->n > 2) {
         if (a[2].i < 0 || a[3].i < 0)
             return vm_throw_range(vm, a[2].i < 0 ? "offset" : "count");
@@ -648,6 +650,8 @@ NATIVE(random_source_fill_non_zero)
     NEED_THIS;
     NEED(1, "data");
     b = OBJECT(a[1], bytes_object);
+    if (!vm_charge(vm, b->n / 16))
+        return expr_value_null();
     crypto_random(b->p, b->n);
     for (uint32_t i = 0; i < b->n; i++)
         while (b->p[i] == 0)

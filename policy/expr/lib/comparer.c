@@ -92,7 +92,7 @@ bool comparer_equals(struct vm *vm, struct expr_value comparer, struct expr_valu
         return net_jtoken_deep_equals(vm, NULL, pair).i;
     if (!c || c->comparison == COMPARISON_DEFAULT || x.kind != EXPR_STRING || y.kind != EXPR_STRING || !(c->comparison & 1))
         return value_equals(vm, x, y);
-    return text_compare_ordinal(x, y, true) == 0;
+    return text_equals_icase(vm, x, y);
 }
 
 int comparer_compare(struct vm *vm, struct expr_value comparer, struct expr_value x, struct expr_value y)
@@ -106,7 +106,7 @@ int comparer_compare(struct vm *vm, struct expr_value comparer, struct expr_valu
         return vm_call(vm, c->fn, pair, 2, &out) ? (int)out.i : 0;
     if (!c || c->comparison == COMPARISON_DEFAULT)
         return value_compare(vm, x, y);
-    return string_compare(x, y, c->comparison);
+    return string_compare(vm, x, y, c->comparison);
 }
 
 uint32_t comparer_hash(struct vm *vm, struct expr_value comparer, struct expr_value v)
@@ -181,6 +181,8 @@ bool comparer_sort(struct vm *vm, struct expr_value *items, uint32_t n, struct e
 
     if (!spare)
         return n < 2;
+    if (n > VM_LONG_ITEMS)
+        vm_pause(vm);
     merge(vm, items, spare, n, order);
     if (vm->thrown && object_if(vm->exception, TYPE_ARGUMENTEXCEPTION)) {
         struct expr_value inner = vm->exception;

@@ -328,6 +328,14 @@ NATIVE(message_parameters)
 
 /* ---- headers ---- */
 
+/* Is the key of a look-up there, and paid for? */
+static bool has_key(struct vm *vm, struct expr_value key)
+{
+    if (key.kind == EXPR_NULL)
+        vm_throw_arg_null(vm, "key");
+    return key.kind != EXPR_NULL && vm_charge_bytes(vm, key.n);
+}
+
 static uint32_t name_of(const struct site *site, struct expr_value name)
 {
     return site && site->hash ? site->hash : hash_name(text_slice(name));
@@ -342,8 +350,8 @@ NATIVE(headers_get)
     struct buf b;
 
     NEED_THIS;
-    if (a[1].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "key");
+    if (!has_key(vm, a[1]))
+        return expr_value_null();
     hash = name_of(site, a[1]);
     if (!m->ops->header(m, text_slice(a[1]), hash, 0, &value))
         return site->n > 2 ? a[2] : expr_value_null();
@@ -363,8 +371,8 @@ NATIVE(headers_contains)
     struct slice value;
 
     NEED_THIS;
-    if (a[1].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "key");
+    if (!has_key(vm, a[1]))
+        return expr_value_null();
     return val_bool(MESSAGE(a[0])->ops->header(MESSAGE(a[0]), text_slice(a[1]), hash_name(text_slice(a[1])), 0, &value));
 }
 
@@ -391,8 +399,8 @@ NATIVE(headers_item)
     struct list_object *l;
 
     NEED_THIS;
-    if (a[1].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "key");
+    if (!has_key(vm, a[1]))
+        return expr_value_null();
     l = header_values(vm, MESSAGE(a[0]), text_slice(a[1]));
     if (l && l->n == 0)
         return no_such_key(vm, a[1]);
@@ -404,8 +412,8 @@ NATIVE(headers_try_get)
     struct list_object *l;
 
     NEED_THIS;
-    if (a[1].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "key");
+    if (!has_key(vm, a[1]))
+        return expr_value_null();
     l = header_values(vm, MESSAGE(a[0]), text_slice(a[1]));
     a[2] = l && l->n ? object_value(l) : expr_value_null();
     return val_bool(l && l->n);

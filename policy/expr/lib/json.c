@@ -384,7 +384,7 @@ static struct jtoken *find_property(struct vm *vm, struct jtoken *o, struct expr
     if (!p && !vm_charge(vm, o->n / PROPERTIES_PER_STEP))
         return NULL;
     for (uint32_t i = 0; !p && comparison % 2 && i < o->n; i++)
-        if (text_compare_ordinal(o->items[i]->value, name, true) == 0)
+        if (text_equals_icase(vm, o->items[i]->value, name))
             p = o->items[i];
     return p;
 }

@@ -579,7 +579,7 @@ static struct jtoken *from_object(struct vm *vm, struct expr_value v, bool skip_
 
         return o && json_set(vm, o, TEXT("Message"), json_value(vm, message)) ? o : NULL;
     }
-    if (value_method(vm, t, "ToString", "string ()"))
+    if (value_method(t, "ToString", "string ()"))
         return json_value(vm, value_to_string(vm, v));
     return json_new(vm, TYPE_JOBJECT, JSON_K_OBJECT);
 }

@@ -155,7 +155,7 @@ NATIVE(jtoken_children)
     for (uint32_t i = 0; l && i < TOKEN(a[0])->n; i++) {
         struct expr_value x = object_value(TOKEN(a[0])->items[i]);
 
-        if (type_holds(vm->arena, t, x) && !list_append(vm, l, x))
+        if (!vm_charge(vm, 1) || (type_holds(vm->arena, t, x) && !list_append(vm, l, x)))
             return expr_value_null();
     }
     field = l ? object_value(l) : expr_value_null();

@@ -832,7 +832,7 @@ static struct list_object *matches(struct vm *vm, struct expr_value *a)
         vm_throw_null(vm);
     else if (a[1].kind == EXPR_NULL)
         vm_throw_arg_null(vm, "expression");
-    else if (l && json_select(vm, OBJECT(a[0], jtoken), a[1], a[2].i, l))
+    else if (l && vm_charge_bytes(vm, a[1].n) && json_select(vm, OBJECT(a[0], jtoken), a[1], a[2].i, l))
         return l;
     return NULL;
 }

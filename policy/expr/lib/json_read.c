@@ -593,7 +593,7 @@ static struct jtoken *read_value(struct reader *r)
     const char *from;
     struct jtoken *t;
 
-    if (!skip_space(r))
+    if (!vm_charge(r->vm, 1) || !skip_space(r))
         return NULL;
     if (r->p >= r->end)
         return fail_end(r);

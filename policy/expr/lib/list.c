@@ -43,6 +43,12 @@ static void store_back(struct expr_value v, const struct list_object *l)
         OBJECT(v, bytes_object)->p[i] = (uint8_t)l->items[i].i;
 }
 
+/* Moving n items costs what looking at some of them does. */
+static bool charge_move(struct vm *vm, int64_t n)
+{
+    return vm_charge(vm, (uint32_t)(n / 16));
+}
+
 /* ---- inserting and removing ---- */
 
 static struct expr_value bad_insert(struct vm *vm)
@@ -59,7 +65,7 @@ static bool open_gap(struct vm *vm, struct list_object *l, int64_t at, uint32_t 
         if (!list_append(vm, l, expr_value_null()))
             return false;
     memmove(l->items + at + n, l->items + at, (old - (size_t)at) * sizeof *l->items);
-    return vm_charge(vm, old / 64);
+    return charge_move(vm, old - at);
 }
 
 NATIVE(list_insert)
@@ -86,8 +92,10 @@ NATIVE(list_insert_range)
     return expr_value_null();
 }
 
-static void cut(struct list_object *l, int64_t at, int64_t n)
+static void cut(struct vm *vm, struct list_object *l, int64_t at, int64_t n)
 {
+    if (!charge_move(vm, l->n - at - n))
+        return;
     memmove(l->items + at, l->items + at + n, (size_t)(l->n - at - n) * sizeof *l->items);
     l->n -= (uint32_t)n;
     l->version++;
@@ -99,7 +107,7 @@ NATIVE(list_remove_at)
         return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "Collection was of a fixed size.");
     if (a[1].i < 0 || a[1].i >= list_of(a[0])->n)
         return vm_throw_index(vm);
-    cut(list_of(a[0]), a[1].i, 1);
+    cut(vm, list_of(a[0]), a[1].i, 1);
     return expr_value_null();
 }
 
@@ -118,7 +126,7 @@ static bool part_fits(struct vm *vm, struct expr_value *a)
 NATIVE(list_remove_range)
 {
     if (part_fits(vm, a))
-        cut(list_of(a[0]), a[1].i, a[2].i);
+        cut(vm, list_of(a[0]), a[1].i, a[2].i);
     return expr_value_null();
 }
 
@@ -426,7 +434,7 @@ NATIVE(list_reverse_part)
 
     NEED(0, "array");
     l = items_of(vm, a[0]);
-    if (!l || !is_part(vm, l, a, type_is(site->on, TYPE_LIST) ? "count" : "length"))
+    if (!l || !is_part(vm, l, a, type_is(site->on, TYPE_LIST) ? "count" : "length") || !charge_move(vm, a[2].i))
         return expr_value_null();
     for (int64_t i = 0; i < a[2].i / 2; i++) {
         struct expr_value x = l->items[a[1].i + i];
@@ -508,7 +516,7 @@ NATIVE(array_clear)
     n = site->n > 2 ? a[2].i : count_of(a[0]);
     if (from < 0 || n < 0 || from + n > count_of(a[0]))
         return vm_throw(vm, TYPE_INDEXOUTOFRANGEEXCEPTION, "Index was outside the bounds of the array.");
-    for (int64_t i = from; i < from + n; i++)
+    for (int64_t i = from; i < from + n && vm_charge(vm, 1); i++)
         array_set(vm, a[0], i, value_default(vm->arena, OBJECT(a[0], object)->type->args[0]));
     return expr_value_null();
 }
@@ -516,7 +524,7 @@ NATIVE(array_clear)
 NATIVE(array_fill)
 {
     NEED(0, "array");
-    for (int64_t i = 0; i < count_of(a[0]); i++)
+    for (int64_t i = 0; i < count_of(a[0]) && vm_charge(vm, 1); i++)
         array_set(vm, a[0], i, a[1]);
     return expr_value_null();
 }

@@ -34,8 +34,8 @@ static struct expr_value around(struct vm *vm, const struct match_data *m, bool 
     int32_t length = (int32_t)text_length(m->input);
 
     if (before)
-        return text_sub(vm->arena, m->input, 0, (uint32_t)m->spans[0].from);
-    return text_sub(vm->arena, m->input, (uint32_t)m->spans[0].to, (uint32_t)(length - m->spans[0].to));
+        return str_sub(vm, m->input, 0, (uint32_t)m->spans[0].from);
+    return str_sub(vm, m->input, (uint32_t)m->spans[0].to, (uint32_t)(length - m->spans[0].to));
 }
 
 bool regex_put_replacement(struct vm *vm, struct buf *b, const struct rx *rx, struct slice pattern,

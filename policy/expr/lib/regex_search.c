@@ -69,6 +69,8 @@ bool regex_open(struct search *s, struct vm *vm, const struct regex_object *rege
         vm_throw_arg_null(vm, "input");
         return false;
     }
+    if (input.n > VM_LONG_BYTES)
+        vm_pause(vm);
     s->length = s->limit = (int32_t)text_length(input);
     s->left = regex->options & RX_RIGHT_TO_LEFT;
     s->fast = rx_fast(s->entry, text_is_ascii(input));
@@ -270,7 +272,7 @@ struct expr_value regex_text(struct vm *vm, const struct match_data *m, struct r
     if (text_is_ascii(m->input))
         return text_ascii(slice_sub(text_slice(m->input), (size_t)span.from, (size_t)span.to));
     if (bytes.from < 0)
-        return text_sub(vm->arena, m->input, (uint32_t)span.from, (uint32_t)(span.to - span.from));
+        return str_sub(vm, m->input, (uint32_t)span.from, (uint32_t)(span.to - span.from));
     part = slice_sub(text_slice(m->input), (size_t)bytes.from, (size_t)bytes.to);
     return text_value(part);
 }
@@ -287,5 +289,5 @@ struct expr_value regex_between(struct search *s, int32_t from, int32_t to)
 
         return text_value(slice_sub(text_slice(s->input), start, byte_of(s, to)));
     }
-    return text_sub(s->vm->arena, s->input, (uint32_t)from, (uint32_t)(to - from));
+    return str_sub(s->vm, s->input, (uint32_t)from, (uint32_t)(to - from));
 }

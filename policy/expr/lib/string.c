@@ -30,30 +30,26 @@ NATIVE(string_item)
     return val_char(text_unit(a[0], (uint32_t)a[1].i));
 }
 
-static bool equal(struct expr_value x, struct expr_value y, bool ignore_case)
+static bool equal(struct vm *vm, struct expr_value x, struct expr_value y, bool ignore_case)
 {
     if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
         return x.kind == y.kind;
-    if (!ignore_case)
-        return slice_eq(text_slice(x), text_slice(y));
-    if (text_is_ascii(x) && text_is_ascii(y))
-        return slice_eq_icase(text_slice(x), text_slice(y));
-    return text_compare_ordinal(x, y, true) == 0;
+    return ignore_case ? text_equals_icase(vm, x, y) : value_equals(vm, x, y);
 }
 
 NATIVE(string_equals)
 {
-    return val_bool(equal(a[0], a[1], false));
+    return val_bool(equal(vm, a[0], a[1], false));
 }
 
 NATIVE(string_equals_comparison)
 {
-    return val_bool(equal(a[0], a[1], ignores_case(a[2])));
+    return val_bool(equal(vm, a[0], a[1], ignores_case(a[2])));
 }
 
 NATIVE(string_equals_static)
 {
-    return val_bool(equal(a[0], a[1], ignores_case(a[2])));
+    return val_bool(equal(vm, a[0], a[1], ignores_case(a[2])));
 }
 
 static struct expr_value at_edge(struct vm *vm, const struct site *site, struct expr_value *a, bool end)
@@ -71,7 +67,7 @@ static struct expr_value at_edge(struct vm *vm, const struct site *site, struct 
     if (end)
         part.s += part.n - needle.n;
     part.n = needle.n;
-    return val_bool(equal(part, needle, site->n > 2 && ignores_case(a[2])));
+    return val_bool(equal(vm, part, needle, site->n > 2 && ignores_case(a[2])));
 }
 
 NATIVE(string_starts_with)
@@ -93,7 +89,7 @@ NATIVE(string_substring)
         return string_negative(vm, "startIndex", a[1].i);
     if (a[1].i > length)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex cannot be larger than length of string. (Parameter 'startIndex')");
-    return text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)(length - a[1].i));
+    return str_sub(vm, a[0], (uint32_t)a[1].i, (uint32_t)(length - a[1].i));
 }
 
 NATIVE(string_substring_length)
@@ -109,7 +105,7 @@ NATIVE(string_substring_length)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex cannot be larger than length of string. (Parameter 'startIndex')");
     if (a[1].i + a[2].i > length)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index and length must refer to a location within the string. (Parameter 'length')");
-    return text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)a[2].i);
+    return str_sub(vm, a[0], (uint32_t)a[1].i, (uint32_t)a[2].i);
 }
 
 NATIVE(string_to_lower)
@@ -144,11 +140,11 @@ static struct expr_value trim(struct vm *vm, struct expr_value *a, const struct 
     struct expr_value set = set_at ? a[1] : expr_value_null();
 
     to = text_length(a[0]);
-    while (start && from < to && in_set(set, text_unit(a[0], from)))
+    while (start && from < to && in_set(set, str_unit(vm, a[0], from)) && vm_charge(vm, 1))
         from++;
-    while (end && to > from && in_set(set, text_unit(a[0], to - 1)))
+    while (end && to > from && in_set(set, str_unit(vm, a[0], to - 1)) && vm_charge(vm, 1))
         to--;
-    return text_sub(vm->arena, a[0], from, to - from);
+    return str_sub(vm, a[0], from, to - from);
 }
 
 NATIVE(string_trim)

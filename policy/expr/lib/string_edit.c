@@ -65,7 +65,7 @@ NATIVE(string_to_chars)
             return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index was out of range. Must be non-negative and less than or equal to the size of the collection. (Parameter 'startIndex')");
         if (a[2].i < 0)
             return string_negative(vm, "length", a[2].i);
-        a[0] = text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)a[2].i);
+        a[0] = str_sub(vm, a[0], (uint32_t)a[1].i, (uint32_t)a[2].i);
     }
     l = list_make(vm, &type_chars, a[0].n);
     w = text_walk(a[0]);
@@ -131,7 +131,7 @@ NATIVE(string_insert)
     if (a[1].i > n)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "startIndex ('%lld') must be less than or equal to '%lld'. (Parameter 'startIndex')\nActual value was %lld.",
                         (long long)a[1].i, (long long)n, (long long)a[1].i);
-    return joined(vm, text_sub(vm->arena, a[0], 0, (uint32_t)a[1].i), a[2], text_sub(vm->arena, a[0], (uint32_t)a[1].i, (uint32_t)(n - a[1].i)));
+    return joined(vm, str_sub(vm, a[0], 0, (uint32_t)a[1].i), a[2], str_sub(vm, a[0], (uint32_t)a[1].i, (uint32_t)(n - a[1].i)));
 }
 
 NATIVE(string_remove)
@@ -148,8 +148,8 @@ NATIVE(string_remove)
         return string_negative(vm, "count", count);
     if (a[1].i + count > n)
         return vm_throw(vm, TYPE_ARGUMENTOUTOFRANGEEXCEPTION, "Index and count must refer to a location within the string. (Parameter 'count')");
-    return joined(vm, text_sub(vm->arena, a[0], 0, (uint32_t)a[1].i), TEXT(""),
-                  text_sub(vm->arena, a[0], (uint32_t)(a[1].i + count), (uint32_t)(n - a[1].i - count)));
+    return joined(vm, str_sub(vm, a[0], 0, (uint32_t)a[1].i), TEXT(""),
+                  str_sub(vm, a[0], (uint32_t)(a[1].i + count), (uint32_t)(n - a[1].i - count)));
 }
 
 /* ---- replacing ---- */
@@ -162,11 +162,11 @@ static struct expr_value replace_folded(struct vm *vm, struct expr_value s, stru
 
     buf_init(&b, vm->arena);
     while ((hit = string_find(vm, s, from, true, at)) >= 0 && vm_charge(vm, 1)) {
-        text_put(&b, text_slice(text_sub(vm->arena, s, at, (uint32_t)hit - at)));
+        text_put(&b, text_slice(str_sub(vm, s, at, (uint32_t)hit - at)));
         text_put(&b, text_slice(to));
         at = (uint32_t)hit + n;
     }
-    text_put(&b, text_slice(text_sub(vm->arena, s, at, length - at)));
+    text_put(&b, text_slice(str_sub(vm, s, at, length - at)));
     return done(vm, &b);
 }
 
@@ -246,9 +246,11 @@ static size_t separator_at(const struct splitter *s, size_t at)
 }
 
 /* The next separator from byte `from`: its place, or the end of the text with *length 0. */
-static size_t next_separator(const struct splitter *s, size_t from, size_t *length)
+static size_t next_separator(struct vm *vm, const struct splitter *s, size_t from, size_t *length)
 {
     for (size_t at = from; at < s->text.n; at++) {
+        if (at % 16 == 15 && !vm_charge(vm, 1 + s->n / 4))
+            break;
         if (((unsigned char)s->text.p[at] & 0xC0) == 0x80)
             continue;
         if ((*length = separator_at(s, at)) > 0)
@@ -276,7 +278,7 @@ static struct expr_value split(struct vm *vm, const struct splitter *s, int64_t 
     while (more) {
         struct slice piece;
 
-        at = next_separator(s, from, &length);
+        at = next_separator(vm, s, from, &length);
         more = length > 0;
         if (more && l->n + 1 >= count) {
             /* the last piece is the rest; empty ones in front of it do not count */
@@ -293,7 +295,7 @@ static struct expr_value split(struct vm *vm, const struct splitter *s, int64_t 
             piece = trim_white(vm, piece);
         if ((options & SPLIT_REMOVE_EMPTY) && piece.n == 0)
             continue;
-        if (!list_append(vm, l, text_value(piece)) || !vm_charge(vm, 1))
+        if (vm->thrown || !list_append(vm, l, text_value(piece)) || !vm_charge(vm, 1))
             return expr_value_null();
     }
     return object_value(l);

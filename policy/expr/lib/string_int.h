@@ -24,6 +24,6 @@ int64_t string_find(struct vm *vm, struct expr_value hay, struct expr_value need
 /* "startIndex ('-1') must be a non-negative value. ..." */
 struct expr_value string_negative(struct vm *vm, const char *param, int64_t value);
 /* String order as a StringComparison (0..5) has it; nulls first. */
-int string_compare(struct expr_value x, struct expr_value y, unsigned comparison);
+int string_compare(struct vm *vm, struct expr_value x, struct expr_value y, unsigned comparison);
 
 #endif

@@ -48,36 +48,51 @@ struct expr_value string_negative(struct vm *vm, const char *param, int64_t valu
                     param, (long long)value, param, (long long)value);
 }
 
-static ptrdiff_t find_icase(struct slice hay, struct slice needle, size_t from)
+static size_t common_icase(struct slice x, struct slice y)
 {
-    char low, up;
+    size_t n = 0;
 
-    if (needle.n == 0)
-        return (ptrdiff_t)from;
-    low = ascii_lower(needle.p[0]);
-    up = ascii_upper(needle.p[0]);
-    for (size_t i = from; i + needle.n <= hay.n; i++)
-        if ((hay.p[i] == low || hay.p[i] == up) && slice_eq_icase(slice_of(hay.p + i, needle.n), needle))
+    while (n < x.n && n < y.n && ascii_lower(x.p[n]) == ascii_lower(y.p[n]))
+        n++;
+    return n;
+}
+
+/* Text like the needle's beginning makes each place cost more: paid for in the same measure. */
+static ptrdiff_t find_icase(struct vm *vm, struct slice hay, struct slice needle, size_t from)
+{
+    size_t compared = 0, n;
+
+    for (size_t i = from; i + needle.n <= hay.n; i++) {
+        n = common_icase(slice_of(hay.p + i, needle.n), needle);
+        if (n == needle.n)
             return (ptrdiff_t)i;
+        compared += n;
+        if (compared > VM_PAUSE_STEPS) {
+            if (!vm_charge(vm, (uint32_t)(compared / 16)))
+                break;
+            compared = 0;
+        }
+    }
     return -1;
 }
 
 int64_t string_find(struct vm *vm, struct expr_value hay, struct expr_value needle, bool ignore_case, uint32_t from)
 {
+    bool direct = ignore_case && text_is_ascii(hay) && text_is_ascii(needle);
+    size_t start, looked;
     ptrdiff_t at;
-    size_t start;
 
-    if (!vm_charge(vm, hay.n / 64))
-        return -1;
-    if (ignore_case && text_is_ascii(hay) && text_is_ascii(needle))
-        return find_icase(text_slice(hay), text_slice(needle), from);
-    if (ignore_case) { /* simple case maps change no unit counts */
+    if (ignore_case && !direct) { /* simple case maps change no unit counts */
         hay = string_folded(vm, hay, text_upper);
         needle = string_folded(vm, needle, text_upper);
     }
     start = text_offset(hay, from);
-    at = slice_find(slice_skip(text_slice(hay), start), text_slice(needle));
-    return at < 0 ? -1 : (int64_t)text_index(hay, (uint32_t)(start + (size_t)at));
+    at = direct ? find_icase(vm, text_slice(hay), text_slice(needle), start)
+                : slice_find(slice_skip(text_slice(hay), start), text_slice(needle));
+    looked = at < 0 ? hay.n - start : direct ? (size_t)at - start : (size_t)at;
+    if (!vm_charge(vm, (uint32_t)(looked / 64)) || at < 0)
+        return -1;
+    return direct ? at : (int64_t)text_index(hay, (uint32_t)(start + (size_t)at));
 }
 
 NATIVE(string_contains)
@@ -149,6 +164,30 @@ NATIVE(string_index_of)
     return val_int(at >= 0 && at + text_length(needle) <= span[0] + span[1] ? (int32_t)at : -1);
 }
 
+/* Unit index of the last match within units [low, high), or -1. */
+static int64_t find_last(struct vm *vm, struct expr_value hay, struct expr_value needle, bool ignore_case, uint32_t low, uint32_t high)
+{
+    uint32_t from, to;
+
+    if (ignore_case) {
+        hay = string_folded(vm, hay, text_upper);
+        needle = string_folded(vm, needle, text_upper);
+    }
+    if (vm->thrown || !vm_charge_bytes(vm, hay.n))
+        return -1;
+    from = text_offset(hay, low);
+    to = text_offset(hay, high);
+    for (int64_t at = (int64_t)to - needle.n; at >= from; at--) {
+        if (hay.s[at] != needle.s[0])
+            continue;
+        if (memcmp(hay.s + at, needle.s, needle.n) == 0)
+            return text_index(hay, (uint32_t)at);
+        if (!vm_charge(vm, 1 + needle.n / 64))
+            break;
+    }
+    return -1;
+}
+
 NATIVE(string_last_index_of)
 {
     struct expr_value needle;
@@ -163,15 +202,7 @@ NATIVE(string_last_index_of)
     if (n == 0)
         return val_int(length == 0 ? 0 : (int32_t)(site->n > 2 && a[2].kind != EXPR_ENUM ? span[0] + 1 : length));
     low = span[0] - span[1] + 1;
-    for (int64_t at = span[0] - n + 1; at >= low && at >= 0; at--) {
-        struct expr_value part = text_sub(vm->arena, a[0], (uint32_t)at, (uint32_t)n);
-
-        if (span[2] ? text_compare_ordinal(part, needle, true) == 0 : slice_eq(text_slice(part), text_slice(needle)))
-            return val_int((int32_t)at);
-        if (!vm_charge(vm, at % 64 == 0))
-            break;
-    }
-    return val_int(-1);
+    return val_int((int32_t)find_last(vm, a[0], needle, span[2], (uint32_t)(low < 0 ? 0 : low), (uint32_t)(length ? span[0] + 1 : 0)));
 }
 
 static bool is_any(struct expr_value set, uint32_t unit)
@@ -184,6 +215,25 @@ static bool is_any(struct expr_value set, uint32_t unit)
     return false;
 }
 
+/* Unit index in [from, to) of the first or last unit that is in the set, or -1. */
+static int64_t find_any(struct vm *vm, struct expr_value s, struct expr_value set, int64_t from, int64_t to, bool last)
+{
+    struct text_walk w = text_walk(s);
+    int64_t found = -1;
+    uint32_t unit;
+
+    for (int64_t i = 0; i < to && text_next(&w, &unit); i++) {
+        if (i % 16 == 0 && !vm_charge(vm, 1 + OBJECT(set, list_object)->n / 2))
+            return -1;
+        if (i < from || !is_any(set, unit))
+            continue;
+        found = i;
+        if (!last)
+            break;
+    }
+    return found;
+}
+
 NATIVE(string_index_of_any)
 {
     int64_t span[3];
@@ -191,10 +241,7 @@ NATIVE(string_index_of_any)
     NEED(1, "anyOf");
     if (!search_args(vm, site, a, text_length(a[0]), false, span))
         return expr_value_null();
-    for (int64_t i = span[0]; i < span[0] + span[1]; i++)
-        if (is_any(a[1], text_unit(a[0], (uint32_t)i)))
-            return val_int((int32_t)i);
-    return val_int(-1);
+    return val_int((int32_t)find_any(vm, a[0], a[1], span[0], span[0] + span[1], false));
 }
 
 NATIVE(string_last_index_of_any)
@@ -206,18 +253,17 @@ NATIVE(string_last_index_of_any)
     length = text_length(a[0]);
     if (!search_args(vm, site, a, length, true, span))
         return expr_value_null();
-    for (int64_t i = span[0]; length && i > span[0] - span[1]; i--)
-        if (is_any(a[1], text_unit(a[0], (uint32_t)i)))
-            return val_int((int32_t)i);
-    return val_int(-1);
+    return val_int(length ? (int32_t)find_any(vm, a[0], a[1], span[0] - span[1] + 1, span[0] + 1, true) : -1);
 }
 
 /* ---- order ---- */
 
-int string_compare(struct expr_value x, struct expr_value y, unsigned comparison)
+int string_compare(struct vm *vm, struct expr_value x, struct expr_value y, unsigned comparison)
 {
     if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
         return x.kind == y.kind ? 0 : x.kind == EXPR_NULL ? -1 : 1;
+    if (!vm_charge_bytes(vm, x.n < y.n ? x.n : y.n))
+        return 0;
     return comparison >= 4 ? text_compare_ordinal(x, y, comparison & 1) : text_compare(x, y, comparison & 1);
 }
 
@@ -229,12 +275,12 @@ static unsigned comparison_of(struct expr_value v)
 
 NATIVE(string_compare)
 {
-    return val_int(string_compare(a[0], a[1], site->n > 2 ? comparison_of(a[2]) : 0));
+    return val_int(string_compare(vm, a[0], a[1], site->n > 2 ? comparison_of(a[2]) : 0));
 }
 
 NATIVE(string_compare_ordinal)
 {
-    return val_int(string_compare(a[0], a[1], 4));
+    return val_int(string_compare(vm, a[0], a[1], 4));
 }
 
 /* (strA, indexA, strB, indexB, length [, comparison]); false: exception. */
@@ -247,7 +293,7 @@ static bool part_of(struct vm *vm, struct expr_value *s, int64_t index, int64_t 
         return false;
     }
     if (s->kind == EXPR_STRING)
-        *s = text_sub(vm->arena, *s, (uint32_t)index, (uint32_t)(length < n - index ? length : n - index));
+        *s = str_sub(vm, *s, (uint32_t)index, (uint32_t)(length < n - index ? length : n - index));
     return true;
 }
 
@@ -257,7 +303,7 @@ static struct expr_value compare_parts(struct vm *vm, struct expr_value *a, unsi
         return vm_throw_range(vm, "length");
     if (!part_of(vm, &a[0], a[1].i, a[4].i, "indexA") || !part_of(vm, &a[2], a[3].i, a[4].i, "indexB"))
         return expr_value_null();
-    return val_int(string_compare(a[0], a[2], comparison));
+    return val_int(string_compare(vm, a[0], a[2], comparison));
 }
 
 NATIVE(string_compare_parts)
@@ -272,7 +318,7 @@ NATIVE(string_compare_parts_ordinal)
 
 NATIVE(string_compare_to)
 {
-    return val_int(string_compare(a[0], a[1], 0));
+    return val_int(string_compare(vm, a[0], a[1], 0));
 }
 
 /* CompareOptions as a StringComparison. */
@@ -306,7 +352,7 @@ static struct expr_value without_marks(struct vm *vm, struct expr_value text, st
 
 NATIVE(string_compare_options)
 {
-    return val_int(string_compare(without_marks(vm, a[0], a[3]), without_marks(vm, a[1], a[3]), comparison_of_options(a[3])));
+    return val_int(string_compare(vm, without_marks(vm, a[0], a[3]), without_marks(vm, a[1], a[3]), comparison_of_options(a[3])));
 }
 
 NATIVE(string_compare_parts_options)

@@ -396,6 +396,8 @@ int guid_compare(struct expr_value a, struct expr_value b)
 
 struct expr_value format_time(struct vm *vm, struct expr_value v, struct slice format)
 {
+    if (!vm_charge_bytes(vm, format.n))
+        return expr_value_null();
     if (v.kind == EXPR_GUID)
         return format_guid(vm, v, format);
     return v.kind == EXPR_TIMESPAN ? format_span(vm, v, format) : format_date(vm, v, format);
