@@ -221,12 +221,21 @@ fuzz: ## each fuzz target for SECONDS=60
 .PHONY: fuzz-programs
 fuzz-programs: $(call programs,build/fuzz,tests/fuzz,$(fuzzers))
 
+.PHONY: fuzz-expr
+fuzz-expr: build/asan/holdfast ## COUNT=100000 generated expressions under AddressSanitizer (some 40 minutes)
+	$(shell setarch $$(uname -m) -R true 2> /dev/null && echo setarch $$(uname -m) -R) \
+	    tests/fuzz/expressions.py build/asan/holdfast --count $(or $(COUNT),100000) --seed $(or $(SEED),1) --limit 3000
+
 bench: test-deps build ## throughput and CPU per request against nginx and HAProxy
 	HOLDFAST=$(abspath $(out)/holdfast) tests/bench/bench.sh
 
 .PHONY: bench-expr
 bench-expr: build/bench/expr/bench ## nanoseconds per expression, beside QuickJS and Lua 5.4
 	tests/bench/expr.sh build/bench/expr/bench
+
+.PHONY: bench-fairness
+bench-fairness: build ## latency of plain requests while others run endless expressions
+	HOLDFAST=$(abspath $(out)/holdfast) tests/bench/fairness.sh
 
 .PHONY: report
 report: build ## which real policies compile and what they lack, expressions against real C# (SHARED=../shared)

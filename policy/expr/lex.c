@@ -20,6 +20,18 @@ static bool is_name(unsigned char ch)
     return is_name_start(ch) || ascii_is_digit((char)ch);
 }
 
+/* Bytes of the white space at p, 0 when there is none: ASCII's, and what Unicode calls a separator (C# 6.3.4), such as the
+ * no-break spaces that web pages leave in copied code. */
+static size_t space_at(const char *p, const char *end)
+{
+    uint32_t cp = 0;
+
+    if (p >= end || (unsigned char)*p < 0x80)
+        return p < end && ascii_is_space(*p);
+    size_t n = utf8_decode(slice_of(p, (size_t)(end - p)), &cp);
+    return cp == 0x85 || cp == 0xFEFF || (unicode_category(cp) >= UNICODE_ZS && unicode_category(cp) <= UNICODE_ZP) ? n : 0;
+}
+
 static unsigned run_of(const char *p, const char *end, char ch)
 {
     unsigned n = 0;
@@ -399,7 +411,7 @@ static const char *lex_number(struct comp *c, struct token *t, const char *p, co
         }
         ok = ok && n > 0 && integer_value(u, has_u, has_l, &t->value);
     }
-    if (!ok || p[-1] == '_' || (p < end && is_name((unsigned char)*p))) {
+    if (!ok || p[-1] == '_' || (p < end && is_name((unsigned char)*p) && !space_at(p, end))) {
         comp_fail(c, t->pos, "bad number");
         return end;
     }
@@ -449,19 +461,12 @@ static const char *lex_punct(struct comp *c, struct token *t, const char *p, con
     return p + 1;
 }
 
-/* Bytes of the white space or comment at p; 0: there is none. C# counts every Unicode space separator. */
+/* Bytes of the white space or comment at p; 0: there is none. */
 static size_t blank_length(const char *p, const char *end)
 {
-    uint32_t cp;
-
-    if (p >= end)
-        return 0;
-    if (*p == '/' && p + 1 < end && (p[1] == '/' || p[1] == '*'))
+    if (p + 1 < end && *p == '/' && (p[1] == '/' || p[1] == '*'))
         return (size_t)(lex_skip(p, end) - p);
-    if ((unsigned char)*p < 0x80)
-        return ascii_is_space(*p);
-    size_t n = utf8_decode(slice_of(p, (size_t)(end - p)), &cp);
-    return cp == 0xFEFF || (unicode_category(cp) >= UNICODE_ZS && unicode_category(cp) <= UNICODE_ZP) ? n : 0;
+    return space_at(p, end);
 }
 
 static const char *lex_name(struct token *t, const char *p, const char *end)
@@ -471,7 +476,7 @@ static const char *lex_name(struct token *t, const char *p, const char *end)
     t->kind = TOK_NAME;
     t->verbatim = *p == '@';
     p += t->verbatim;
-    for (start = p; p < end && is_name((unsigned char)*p) && ((unsigned char)*p < 0x80 || !blank_length(p, end)); p++)
+    for (start = p; p < end && is_name((unsigned char)*p) && !space_at(p, end); p++)
         ;
     t->text = slice_of(start, (size_t)(p - start));
     return p;

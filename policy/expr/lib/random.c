@@ -219,7 +219,7 @@ NATIVE(random_next_bytes)
 
     if (!bytes)
         return vm_throw_arg_null(vm, "buffer");
-    for (uint32_t i = 0; i < bytes->n; i++)
+    for (uint32_t i = 0; i < bytes->n && vm_charge(vm, i % 8 == 0); i++)
         bytes->p[i] = (uint8_t)(r->seeded ? (uint64_t)sample(r) : random_bits(r));
     return expr_value_null();
 }
