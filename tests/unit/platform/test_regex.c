@@ -1,9 +1,12 @@
 /* PCRE2 behind regex.h: spans, bytes and UTF-8, places to start, and work that ends. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -99,6 +102,28 @@ static void explosions(void **state)
     }
 }
 
+static void doze(int signal)
+{
+    (void)signal;
+    nanosleep(&(struct timespec){ .tv_nsec = 30 * NS_PER_MS }, NULL);
+}
+
+/* A thread that was put off the processor in the middle of a match is no explosion. */
+static void busy_machine(void **state)
+{
+    static const struct itimerval once = { { 0, 0 }, { 0, 300 } };
+    static char text[200000];
+    struct regex_span v[REGEX_GROUPS_MAX];
+
+    (void)state;
+    memset(text, 'a', sizeof text);
+    signal(SIGALRM, doze);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(setitimer(ITIMER_REAL, &once, NULL), 0);
+        assert_int_equal(match("[ab][xyz]", false, slice_of(text, sizeof text), 0, v), REGEX_NO);
+    }
+}
+
 static void bad_patterns(void **state)
 {
     struct err err = { "" };
@@ -113,7 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_of_groups), cmocka_unit_test(long_subjects), cmocka_unit_test(wide),
-        cmocka_unit_test(explosions),      cmocka_unit_test(bad_patterns),
+        cmocka_unit_test(explosions),      cmocka_unit_test(busy_machine),  cmocka_unit_test(bad_patterns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
