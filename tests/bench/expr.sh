@@ -1,5 +1,5 @@
 #!/bin/sh
-# Nanoseconds per evaluation of policy expressions, beside QuickJS (qjs) and Lua 5.4 where they are installed.
+# Nanoseconds of CPU time per evaluation of policy expressions, beside QuickJS (qjs) and Lua 5.4 where they are installed.
 # usage: expr.sh PROGRAM     (PROGRAM: tests/bench/expr/bench.c, linked)
 set -eu
 here=$(dirname "$0")/expr

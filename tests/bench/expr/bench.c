@@ -1,4 +1,5 @@
-/* Nanoseconds per evaluation of expressions of real policies, over a request made of constants.
+/* Nanoseconds of CPU time per evaluation of expressions of real policies, over a request made of constants. Each result is
+ * compared, and no evaluation may call malloc.
  * Output: name TAB nanoseconds, one line an expression. The same work is in bench.js and bench.lua. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,25 +10,39 @@
 #include "policy/expr/host.h"
 
 #define ARENA_BYTES ((size_t)4 << 20)
+#define MEMORY      ((size_t)1 << 20)
+#define ROUNDS      100
 #define RUN_NS      UINT64_C(200000000) /* time given to each expression */
 
-static char json[4096];
+static char json[4096], memory[MEMORY];
 
 static const struct {
-    const char *name, *source;
+    const char *name, *source, *want;
 } cases[] = {
-    { "header-compare", "@(context.Request.Headers.GetValueOrDefault(\"X-Tenant\", \"\") == \"contoso\")" },
-    { "header-icase", "@(context.Request.Headers.GetValueOrDefault(\"X-Tenant\", \"\").Equals(\"CONTOSO\", StringComparison.OrdinalIgnoreCase))" },
-    { "method-and-header", "@(context.Request.Method == \"POST\" && context.Request.Headers.ContainsKey(\"X-Tenant\"))" },
-    { "interpolation", "@($\"https://{context.Request.Headers.GetValueOrDefault(\"X-Tenant\", \"\")}.example/v{2}/items\")" },
-    { "split-last", "@(context.Request.Headers.GetValueOrDefault(\"Authorization\", \"\").Split(' ').Last())" },
-    { "json-parse-pick", "@((string)context.Request.Body.As<JObject>(true)[\"order\"][\"id\"])" },
-    { "json-build", "@(new JObject(new JProperty(\"code\", 429), new JProperty(\"message\", \"slow down\")).ToString(Formatting.None))" },
-    { "jwt-claim", "@(context.Request.Headers.GetValueOrDefault(\"Authorization\", \"\").AsJwt()?.Subject)" },
-    { "regex-match", "@(Regex.Match(\"public, max-age=120\", \"max-age=(?<s>[0-9]+)\").Groups[\"s\"].Value)" },
-    { "linq-50", "@(Enumerable.Range(1, 50).Where(x => x % 3 == 0).Select(x => x * 2).Sum())" },
-    { "loop-100", "@{ int s = 0; for (int i = 0; i < 100; i++) { if (i % 7 == 0) continue; s += i; } return s; }" },
-    { "cookie-pick", "@(\"a=1; session=abc; b=2\".Split(';').Select(c => c.Trim()).FirstOrDefault(c => c.StartsWith(\"session=\")))" },
+    { "header-compare", "@(context.Request.Headers.GetValueOrDefault(\"X-Tenant\", \"\") == \"contoso\")",
+      "true" },
+    { "header-icase", "@(context.Request.Headers.GetValueOrDefault(\"X-Tenant\", \"\").Equals(\"CONTOSO\", StringComparison.OrdinalIgnoreCase))",
+      "true" },
+    { "method-and-header", "@(context.Request.Method == \"POST\" && context.Request.Headers.ContainsKey(\"X-Tenant\"))",
+      "true" },
+    { "interpolation", "@($\"https://{context.Request.Headers.GetValueOrDefault(\"X-Tenant\", \"\")}.example/v{2}/items\")",
+      "https://contoso.example/v2/items" },
+    { "split-last", "@(context.Request.Headers.GetValueOrDefault(\"Authorization\", \"\").Split(' ').Last())",
+      "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEiLCJhdWQiOlsiYSIsImIiXX0.c2ln" },
+    { "json-parse-pick", "@((string)context.Request.Body.As<JObject>(true)[\"order\"][\"id\"])",
+      "o-77" },
+    { "json-build", "@(new JObject(new JProperty(\"code\", 429), new JProperty(\"message\", \"slow down\")).ToString(Formatting.None))",
+      "{\"code\":429,\"message\":\"slow down\"}" },
+    { "jwt-claim", "@(context.Request.Headers.GetValueOrDefault(\"Authorization\", \"\").AsJwt()?.Subject)",
+      "user-1" },
+    { "regex-match", "@(Regex.Match(\"public, max-age=120\", \"max-age=(?<s>[0-9]+)\").Groups[\"s\"].Value)",
+      "120" },
+    { "linq-50", "@(Enumerable.Range(1, 50).Where(x => x % 3 == 0).Select(x => x * 2).Sum())",
+      "816" },
+    { "loop-100", "@{ int s = 0; for (int i = 0; i < 100; i++) { if (i % 7 == 0) continue; s += i; } return s; }",
+      "4215" },
+    { "cookie-pick", "@(\"a=1; session=abc; b=2\".Split(';').Select(c => c.Trim()).FirstOrDefault(c => c.StartsWith(\"session=\")))",
+      "session=abc" },
 };
 
 static bool header(const struct expr_message *m, struct slice name, uint32_t hash, size_t nth, struct slice *value)
@@ -75,43 +90,85 @@ static const struct expr_message *request(void *data)
 
 static const struct expr_host host = { .request = request };
 
+/* ---- malloc, counted ---- */
+
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+static unsigned long allocations;
+
+void *malloc(size_t n)
+{
+    allocations++;
+    return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    allocations++;
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    allocations++;
+    return __libc_realloc(p, n);
+}
+
+/* ---- measuring ---- */
+
 static uint64_t now(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void measure(const char *name, const char *source)
+static void fail(const char *name, const char *what, struct slice text)
+{
+    fprintf(stderr, "%s: %s: %.*s\n", name, what, SLICE_ARG(text));
+    exit(1);
+}
+
+/* Evaluate, and give the memory back. */
+static void evaluate(const char *name, const struct expr *e, struct expr_run *run, const char *want)
+{
+    struct arena_mark mark = arena_mark(run->arena);
+    struct expr_exception exc = { 0 };
+    struct expr_value out;
+    struct slice text;
+
+    if (!expr_eval(e, run, &out, &exc))
+        fail(name, "exception", exc.type);
+    if (want && (!expr_print(run, out, &text, &exc) || !slice_eq(text, slice_from(want))))
+        fail(name, "wrong result", text);
+    arena_reset(run->arena, mark);
+}
+
+static void measure(const char *name, const char *source, const char *want)
 {
     struct arena program, work;
     struct expr_run run = { .arena = &work, .host = &host };
     struct expr_error err = { 0 };
-    struct expr_exception exc = { 0 };
-    struct expr_value out;
-    const struct expr *e;
     uint64_t start, rounds = 0;
+    const struct expr *e;
+    unsigned long before;
 
     arena_init_growing(&program, ARENA_BYTES);
-    arena_init_growing(&work, ARENA_BYTES);
+    arena_init_fixed(&work, memory, sizeof memory); /* as a request has it */
     e = expr_compile(&program, slice_from(source), NULL, &err);
-    if (!e) {
-        fprintf(stderr, "%s: %s\n", name, err.message);
-        return;
-    }
-    start = now();
-    while (now() - start < RUN_NS)
-        for (int i = 0; i < 100; i++, rounds++) {
-            struct arena_mark mark = arena_mark(&work);
-
-            if (!expr_eval(e, &run, &out, &exc)) {
-                fprintf(stderr, "%s: %.*s: %.*s\n", name, SLICE_ARG(exc.type), SLICE_ARG(exc.message));
-                return;
-            }
-            arena_reset(&work, mark);
-        }
-    printf("%s\t%.0f\n", name, (double)(now() - start) / (double)rounds);
+    if (!e)
+        fail(name, "does not compile", slice_from(err.message));
+    evaluate(name, e, &run, want);
+    before = allocations;
+    for (start = now(); now() - start < RUN_NS; rounds += ROUNDS)
+        for (int i = 0; i < ROUNDS; i++)
+            evaluate(name, e, &run, NULL);
+    start = now() - start;
+    if (allocations != before)
+        fail(name, "calls malloc while evaluating", SLICE(""));
+    printf("%s\t%.0f\n", name, (double)start / (double)rounds);
     arena_free(&work);
     arena_free(&program);
 }
@@ -124,6 +181,6 @@ int main(void)
         n += (size_t)snprintf(json + n, sizeof json - n, "%s{\"sku\":\"item-%03d\",\"count\":%d,\"price\":%d.5}", i ? "," : "", i, i, i);
     snprintf(json + n, sizeof json - n, "]}");
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        measure(cases[i].name, cases[i].source);
+        measure(cases[i].name, cases[i].source, cases[i].want);
     return 0;
 }
