@@ -376,7 +376,10 @@ static struct expr_value unbox(struct vm *vm, const struct type *t, struct expr_
 /* ---- the loop ---- */
 
 #define CASE(name) L_##name
-#define NEXT_OP do { i = f->pc++; goto *table[i->op]; } while (0)
+#define NEXT_OP do { i = pc++; goto *table[i->op]; } while (0)
+/* Take over the frame on top: what the loop uses most stands in registers. f->pc is up to date in the frames below, and
+ * while an exception looks for its handler. */
+#define ENTER_FRAME (r = f->r, pc = f->pc, insns = f->code->insns)
 #define R(x) r[i->x]
 #define TARGET ((uint32_t)i->b | (uint32_t)i->c << 16)
 #define COMPARE(name, expr) CASE(name): { bool t_ = (expr); R(a) = val_bool(t_); NEXT_OP; }
@@ -392,30 +395,30 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     };
     struct frame *boundary = NULL, *f = NULL;
     struct expr_value *r, x;
-    const struct insn *i;
+    const struct insn *i, *pc, *insns;
     const struct site *site;
     enum op_error e;
     int got;
 
     if (!push_frame(vm, &f, code, fn, args, n, 0))
         return false;
-    r = f->r;
+    ENTER_FRAME;
     NEXT_OP;
 
     CASE(MOVE): R(a) = R(b); NEXT_OP;
     CASE(CONST): R(a) = f->code->consts[i->b]; NEXT_OP;
     CASE(NULL): R(a) = expr_value_null(); NEXT_OP;
     CASE(INT): R(a) = val_int((int16_t)i->b); NEXT_OP;
-    CASE(JUMP): f->pc = f->code->insns + TARGET; NEXT_OP;
+    CASE(JUMP): pc = insns + TARGET; NEXT_OP;
     CASE(LOOP):
-        f->pc = f->code->insns + TARGET;
+        pc = insns + TARGET;
         if (UNLIKELY(--vm->fuel <= 0) && !refuel(vm))
             goto thrown;
         NEXT_OP;
-    CASE(JTRUE): if (R(a).i) f->pc = f->code->insns + TARGET; NEXT_OP;
-    CASE(JFALSE): if (!R(a).i) f->pc = f->code->insns + TARGET; NEXT_OP;
-    CASE(JNULL): if (R(a).kind == EXPR_NULL) f->pc = f->code->insns + TARGET; NEXT_OP;
-    CASE(JNOTNULL): if (R(a).kind != EXPR_NULL) f->pc = f->code->insns + TARGET; NEXT_OP;
+    CASE(JTRUE): if (R(a).i) pc = insns + TARGET; NEXT_OP;
+    CASE(JFALSE): if (!R(a).i) pc = insns + TARGET; NEXT_OP;
+    CASE(JNULL): if (R(a).kind == EXPR_NULL) pc = insns + TARGET; NEXT_OP;
+    CASE(JNOTNULL): if (R(a).kind != EXPR_NULL) pc = insns + TARGET; NEXT_OP;
     CASE(ADD_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i + (uint32_t)R(c).i)); NEXT_OP;
     CASE(SUB_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i - (uint32_t)R(c).i)); NEXT_OP;
     CASE(MUL_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i * (uint32_t)R(c).i)); NEXT_OP;
@@ -434,9 +437,14 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         NEXT_OP;
     }
     CASE(ARITH):
-        vm->pos = f->code->pos[i - f->code->insns];
+        if (i[1].b == EXPR_I32 && i[1].a == B_REM && R(c).i > 0) { /* the one that loops over indexes use */
+            R(a) = val_int((int32_t)R(b).i % (int32_t)R(c).i);
+            pc++;
+            NEXT_OP;
+        }
+        vm->pos = f->code->pos[i - insns];
         e = op_binary(vm->arena, (enum binop)i[1].a, (enum expr_kind)i[1].b, i[1].c, R(b), R(c), &x);
-        f->pc++;
+        pc++;
         if (UNLIKELY(e != OP_FINE)) {
             vm_op_error(vm, e);
             goto thrown;
@@ -445,7 +453,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         NEXT_OP;
     CASE(NOT): R(a) = val_bool(!R(b).i); NEXT_OP;
     CASE(NEG):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (UNLIKELY((e = op_negate(vm->arena, i->c, R(b), &x)) != OP_FINE)) {
             vm_op_error(vm, e);
             goto thrown;
@@ -457,7 +465,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         R(a) = x;
         NEXT_OP;
     CASE(CONV):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (UNLIKELY((e = op_convert(vm->arena, (enum expr_kind)(i->c & 255), i->c >> 8, R(b), &x)) != OP_FINE)) {
             convert_error(vm, e, R(b), (enum expr_kind)(i->c & 255));
             goto thrown;
@@ -467,14 +475,14 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(TOENUM): R(a) = val_enum(f->code->types[i->c]->id, R(b).i); NEXT_OP;
     CASE(CAST):
         if (R(b).kind != EXPR_NULL && !type_holds(vm->arena, f->code->types[i->c], R(b))) {
-            vm->pos = f->code->pos[i - f->code->insns];
+            vm->pos = f->code->pos[i - insns];
             vm_throw_cast(vm);
             goto thrown;
         }
         R(a) = R(b);
         NEXT_OP;
     CASE(UNBOX):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         x = unbox(vm, f->code->types[i->c], R(b));
         CHECK;
         R(a) = x;
@@ -483,14 +491,14 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(AS): R(a) = type_holds(vm->arena, f->code->types[i->c], R(b)) ? R(b) : expr_value_null(); NEXT_OP;
     CASE(VALUE):
         if (UNLIKELY(R(b).kind == EXPR_NULL)) {
-            vm->pos = f->code->pos[i - f->code->insns];
+            vm->pos = f->code->pos[i - insns];
             vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Nullable object must have a value.");
             goto thrown;
         }
         R(a) = R(b);
         NEXT_OP;
     CASE(CONCAT):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         x = join_texts(vm, &R(b), i->c);
         CHECK;
         R(a) = x;
@@ -520,16 +528,17 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(INVOKE): {
         struct func_object *callee = R(b).kind == EXPR_OBJECT ? (void *)R(b).p : NULL;
 
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (UNLIKELY(--vm->fuel <= 0) && !refuel(vm))
             goto thrown;
         if (UNLIKELY(!callee || !(type_flags(callee->head.type) & TF_DELEGATE))) {
             invoke_error(vm, R(b));
             goto thrown;
         }
+        f->pc = pc;
         if (!push_frame(vm, &f, callee->code, callee, &r[i->b + 1], i->c, i->a))
             goto thrown;
-        r = f->r;
+        ENTER_FRAME;
         NEXT_OP;
     }
     CASE(CLOSURE):
@@ -552,12 +561,12 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(UPSET): f->fn->cells[i->a]->v = R(b); NEXT_OP;
     CASE(ARRAY):
         x = array_make(vm, f->code->types[i[1].a], i->c, &R(b));
-        f->pc++;
+        pc++;
         CHECK;
         R(a) = x;
         NEXT_OP;
     CASE(NEWARRAY):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         x = R(b).i < 0 ? vm_throw(vm, TYPE_OVERFLOWEXCEPTION, "Arithmetic operation resulted in an overflow.")
                        : array_make(vm, f->code->types[i->c], (uint32_t)R(b).i, NULL);
         CHECK;
@@ -565,7 +574,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         NEXT_OP;
     CASE(TUPLE):
         x = tuple_make(vm, f->code->types[i[1].a], i->c, &R(b));
-        f->pc++;
+        pc++;
         CHECK;
         R(a) = x;
         NEXT_OP;
@@ -579,7 +588,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(ITER): {
         struct iter *it = vm_new(vm, struct iter);
 
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (!it || !iter_open(vm, R(b), it))
             goto thrown;
         R(a) = object_value(it);
@@ -590,18 +599,18 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         if (UNLIKELY(got < 0))
             goto thrown;
         if (got == 0)
-            f->pc = f->code->insns + TARGET;
+            pc = insns + TARGET;
         else
             R(a) = x;
         NEXT_OP;
     CASE(AGET):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (UNLIKELY(!array_get(vm, R(b), R(c).i, &x)))
             goto thrown;
         R(a) = x;
         NEXT_OP;
     CASE(ASET):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (UNLIKELY(!array_set(vm, R(a), R(b).i, R(c))))
             goto thrown;
         NEXT_OP;
@@ -614,27 +623,28 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
             *out = x;
             return true;
         }
-        r = f->r;
+        ENTER_FRAME;
         r[dst] = x;
         NEXT_OP;
     }
     CASE(THROW):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         if (R(a).kind == EXPR_NULL)
             vm_throw_null(vm);
         else
             vm_raise(vm, R(a));
         goto thrown;
     CASE(OPEN):
-        vm->pos = f->code->pos[i - f->code->insns];
+        vm->pos = f->code->pos[i - insns];
         vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "The expression holds a named value that was not supplied.");
         goto thrown;
     CASE(EXT): NEXT_OP;
 
 thrown:
+    f->pc = pc;
     if (!unwind(vm, &f, boundary))
         return false;
-    r = f->r;
+    ENTER_FRAME;
     NEXT_OP;
 }
 
