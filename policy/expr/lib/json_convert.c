@@ -602,6 +602,8 @@ NATIVE(jtoken_to_object_of)
 {
     if (a[0].kind == EXPR_NULL)
         return vm_throw_null(vm);
+    if (a[1].kind == EXPR_NULL)
+        return vm_throw_arg_null(vm, "objectType");
     return json_to_object(vm, a[0], type_of_type(a[1]));
 }
 

@@ -84,9 +84,10 @@ NATIVE(dict_remove_out)
 {
     struct dict_entry *e;
 
+    NEED(0, "dictionary"); /* of the extension method */
     NEED(1, "key");
     e = dict_find(vm, dict_of(a[0]), a[1]);
-    a[2] = e ? e->value : value_default(vm->arena, site->on->args[1]);
+    a[2] = e ? e->value : value_default(vm->arena, site->ntargs ? site->targs[1] : site->on->args[1]);
     return val_bool(e && dict_remove(vm, dict_of(a[0]), a[1]));
 }
 

@@ -502,6 +502,10 @@ int xml_document_order(struct vm *vm, struct expr_value x, struct expr_value y)
 {
     if (x.kind == EXPR_NULL || y.kind == EXPR_NULL)
         return x.kind == y.kind ? 0 : x.kind == EXPR_NULL ? -1 : 1;
+    if (!xml_is(x) || !xml_is(y)) { /* items of a sequence of any type */
+        vm_throw_cast(vm);
+        return 0;
+    }
     return document_order(vm, NODE(x), NODE(y));
 }
 
