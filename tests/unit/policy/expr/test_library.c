@@ -69,7 +69,7 @@ static const struct {
     { "@(Enum.Parse(new[] { 1 }.GetType(), \"x\"))",
       "System.ArgumentException: Type provided must be an Enum. (Parameter 'enumType')" },
     { "@(DateTimeOffset.UtcNow.ToOffset(TimeSpan.MaxValue))",
-      "System.ArgumentException: Offset must be specified in whole minutes. (Parameter 'offset')" },
+      "System.ArgumentOutOfRangeException: The added or subtracted value results in an un-representable DateTime. (Parameter 'value')" },
     { "@{\xc2\xa0 string s\xe2\x80\x89= \"a\xc2\xa0z\";\xe3\x80\x80return s.Length\xc2\xa0+ 1; }",
       "4" },
     { "@(((object)new[] { 1 } is IEnumerable<int>) + \" \" + ((object)new List<string>() is IEnumerable<object>) + \" \" + ((object)\"x\" is IComparable))",
