@@ -44,9 +44,11 @@ language := -std=gnu17 -D_GNU_SOURCE -DHOLDFAST_VERSION='"$(VERSION)"' -DHOLDFAS
             -DCURL_STATICLIB -DLIBXML_STATIC -DPCRE2_STATIC -DPCRE2_CODE_UNIT_WIDTH=8 -DYAML_DECLARE_STATIC
 common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-sections \
             -fstack-protector-strong -fstack-clash-protection
-# Nothing unwinds at run time (gdb reads holdfast.debug), and musl applies packed relocations: both are bytes saved on flash.
+# Nothing unwinds at run time; gdb reads holdfast.debug.
 release  := $(common) -O2 -fPIE -fno-plt -fno-unwind-tables -fno-asynchronous-unwind-tables
-packed   := -Wl,-z,pack-relative-relocs       # of the linkers used here, only that of x86 can
+# musl applies them; GNU ld packs for x86 alone.
+packed     := -Wl,-z,pack-relative-relocs
+packed_arm  = -Bbuild/deps/$(1)/bin -fuse-ld=lld -Wl,--pack-dyn-relocs=relr
 checked  := $(common) -O2 -fno-omit-frame-pointer
 # Under sanitizers gcc's "may be used uninitialized" is mostly wrong (its manual says so).
 sanitize := $(common) -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized
@@ -91,8 +93,8 @@ build/obj/$(1)/all$(suffix).a: $$(filter-out %/app/main.c.o,$$(objects_$(1))) $$
 endef
 
 $(eval $(call variant,amd64,musl-amd64,$(release),-static-pie $(packed)))
-$(eval $(call variant,arm64,musl-arm64,$(release),-static-pie))
-$(eval $(call variant,armhf,musl-armhf,$(release),-static-pie))
+$(eval $(call variant,arm64,musl-arm64,$(release),-static-pie $(call packed_arm,musl-arm64)))
+$(eval $(call variant,armhf,musl-armhf,$(release),-static-pie $(call packed_arm,musl-armhf)))
 $(eval $(call variant,unit,host,$(checked),))
 $(eval $(call variant,asan,host,$(sanitize) $(asan_flags),$(asan_flags)))
 $(eval $(call variant,tsan,host,$(sanitize) $(tsan_flags),$(tsan_flags)))

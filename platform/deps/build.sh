@@ -27,6 +27,9 @@ case $set_name in
     musl-armhf) triplet=arm-linux-gnueabihf ;;
     *)          die "unknown set '$set_name'" ;;
 esac
+# On ARM only lld packs relocations (a tenth of the binary); gcc finds it in bin/.
+linker=
+case $set_name in musl-arm*) linker=$(command -v ld.lld) || die "no ld.lld: platform/deps/packages.sh installs it" ;; esac
 command -v "$triplet-gcc" >/dev/null || die "no $triplet-gcc: platform/deps/packages.sh installs it"
 
 # Recipes see: CC AR RANLIB, CFLAGS, HOST (for configure), SRC, DST, and DEP_<library> of their needs.
@@ -115,10 +118,11 @@ link_set() {
     local lib tool
     rm -rf "$out.new"
     mkdir -p "$out.new/bin" "$out.new/include" "$out.new/lib"
-    { echo "$CC"; for lib in ${lanes[*]}; do lib_dir "$lib"; echo; done; } >"$out.new/set"
+    { echo "$CC"; echo "$linker"; for lib in ${lanes[*]}; do lib_dir "$lib"; echo; done; } >"$out.new/set"
     if cmp -s "$out.new/set" "$out/set"; then rm -rf "$out.new"; return; fi
     ln -s "$CC" "$out.new/bin/cc"
     for tool in ar ranlib nm objcopy strip; do ln -s "$(command -v "$triplet-$tool")" "$out.new/bin/$tool"; done
+    [ -z "$linker" ] || ln -s "$linker" "$out.new/bin/ld.lld"
     for lib in ${lanes[*]}; do cp -as "$(lib_dir "$lib")/." "$out.new/"; done
     rm -rf "$out"
     mv "$out.new" "$out"
