@@ -52,7 +52,7 @@ packed_arm  = -Bbuild/deps/$(1)/bin -fuse-ld=lld -Wl,--pack-dyn-relocs=relr
 checked  := $(common) -O2 -fno-omit-frame-pointer
 # Under sanitizers gcc's "may be used uninitialized" is mostly wrong (its manual says so).
 sanitize := $(common) -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized
-libs     := -lcurl -lxml2 -lsqlite3 -lmbedtls -lmbedx509 -lmbedcrypto -lz -lyyjson -lpcre2-8 -lyaml -lm -lpthread
+libs     := -lcurl -lcacerts -lxml2 -lsqlite3 -lmbedtls -lmbedx509 -lmbedcrypto -lz -lyyjson -lpcre2-8 -lyaml -lm -lpthread
 
 asan_flags := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 tsan_flags := -fsanitize=thread

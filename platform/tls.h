@@ -46,8 +46,10 @@ bool tls_accept(struct stream *s, struct tls_server *t, uint64_t deadline, struc
 /* ---- client side ---- */
 struct tls_trust; /* a parsed CA set, shared; immutable once it is used */
 /* path: PEM file or directory; NULL: the first that exists of $SSL_CERT_FILE and the system's
- * bundle, else none (the bundle built in is empty so far). Blocking. */
+ * bundle, else the bundle built in. Blocking. */
 bool tls_trust_open(struct tls_trust **out, const char *path, struct err *err);
+/* Mozilla's certificates of the date that `version` tells. */
+bool tls_trust_add_built_in(struct tls_trust *t, struct err *err);
 /* More certificates from a file or directory, before the first use. */
 bool tls_trust_add(struct tls_trust *t, const char *path, struct err *err);
 /* Where they came from and how many: "/etc/ssl/certs/ca-certificates.crt (142 certificates)"; says

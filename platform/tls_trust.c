@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <cacerts.h>
+
 #include "platform/file.h"
+#include "platform/gzip.h"
 #include "platform/tls_int.h"
 
 /* /etc/ssl/certs/ca-certificates.crt is about 220 kB. */
@@ -51,17 +54,23 @@ static int add_directory(struct tls_trust *t, const char *path, struct err *err)
     return total;
 }
 
-bool tls_trust_add(struct tls_trust *t, const char *path, struct err *err)
+static void note_source(struct tls_trust *t, const char *name, int added)
 {
     char *source = tls_trust_source_room(t);
     size_t n = strlen(source);
+
+    snprintf(source + n, TLS_SOURCE_MAX - n, "%s%s (%d certificates)", n ? ", " : "", name, added);
+}
+
+bool tls_trust_add(struct tls_trust *t, const char *path, struct err *err)
+{
     int added = file_is_dir(path) ? add_directory(t, path, err) : add_file(t, path, err);
 
     if (added < 0) {
         err_wrap(err, "CA certificates");
         return false;
     }
-    snprintf(source + n, TLS_SOURCE_MAX - n, "%s%s (%d certificates)", n ? ", " : "", path, added);
+    note_source(t, path, added);
     return true;
 }
 
@@ -77,13 +86,27 @@ static const char *find_bundle(void)
     return NULL;
 }
 
+bool tls_trust_add_built_in(struct tls_trust *t, struct err *err)
+{
+    struct slice packed = slice_of(cacerts_gz, (size_t)(cacerts_gz_end - cacerts_gz)), text;
+    struct arena a;
+
+    arena_init_growing(&a, PEM_MAX_BYTES * 2);
+    int added = gzip_inflate(&a, GZIP_GZIP, packed, PEM_MAX_BYTES, &text, NULL) == GZIP_DONE ? tls_trust_text(t, text) : -1;
+    arena_free(&a);
+    if (added < 0)
+        return err_set(err, "CA certificates: the bundle built in cannot be read");
+    note_source(t, "the bundle built in", added);
+    return true;
+}
+
 bool tls_trust_open(struct tls_trust **out, const char *path, struct err *err)
 {
     if (!tls_trust_new(out, err))
         return false;
     if (!path)
         path = find_bundle();
-    if (!path || tls_trust_add(*out, path, err))
+    if (path ? tls_trust_add(*out, path, err) : tls_trust_add_built_in(*out, err))
         return true;
     tls_trust_free(*out);
     *out = NULL;

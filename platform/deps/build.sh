@@ -17,7 +17,7 @@ set_name=${1:?set} out=${2:?output folder}
 
 # lane: libraries in the order of their needs. The two lanes run side by side, because half of the
 # time goes to configure scripts, which use one core.
-lanes=("zlib mbedtls curl" "civetweb yyjson pcre2 libyaml sqlite libxml2")
+lanes=("zlib mbedtls curl" "civetweb cacerts yyjson pcre2 libyaml sqlite libxml2")
 needs_curl="mbedtls zlib"
 
 case $set_name in

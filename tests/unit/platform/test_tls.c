@@ -819,6 +819,9 @@ static void trust_comes_from_files_and_directories(void **state)
     assert_true(tls_trust_open(&t, dir, &err)); /* an empty directory */
     assert_int_equal(tls_trust_count(t), 0);
     assert_non_null(strstr(tls_trust_source(t), "set net.client.tls.ca.path"));
+    assert_true(tls_trust_add_built_in(t, &err));
+    assert_true(tls_trust_count(t) > 100);
+    assert_non_null(strstr(tls_trust_source(t), "the bundle built in ("));
     tls_trust_free(t);
     assert_int_equal(rmdir(dir), 0);
 }
