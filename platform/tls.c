@@ -36,7 +36,6 @@
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/ssl.h>
-#include <mbedtls/ssl_ciphersuites.h>
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
@@ -119,79 +118,7 @@ struct tls_server {
     mbedtls_pk_context key;
 };
 
-/* Forward secrecy and AEAD only. ChaCha20 first: with this library it is faster than AES-GCM even
- * where the processor has AES (measured 327 against 251 MB/s), and far faster where it has not. In
- * TLS 1.3 the client's order counts. */
-#define SUITES                                                                                     \
-    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, MBEDTLS_TLS1_3_AES_128_GCM_SHA256,                    \
-        MBEDTLS_TLS1_3_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,  \
-        MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,                                       \
-        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,                                           \
-        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,                                             \
-        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                                           \
-        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
-static const int server_suites[] = { SUITES, 0 };
-/* Backends may be old: what they had before AEAD comes last. */
-static const int client_suites[] = {
-    SUITES,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-    0,
-};
-
-/* What tls_allow left of both; settings of the process, before the first connection. */
-static int allowed[2][COUNT_OF(client_suites)]; /* [server]; empty: all */
 static bool client_12 = true, client_13 = true;
-
-static const int *suites_of(bool server)
-{
-    return allowed[server][0] ? allowed[server] : server ? server_suites : client_suites;
-}
-
-/* TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, as RFCs and .NET write it, to the library's spelling. */
-static int suite_id(struct slice name)
-{
-    static const struct slice tls13[] = { SLICE_INIT("TLS_AES_"), SLICE_INIT("TLS_CHACHA20_") };
-    char text[80] = "";
-    size_t n = 0;
-
-    for (size_t i = 0; i < COUNT_OF(tls13); i++)
-        if (slice_starts(name, tls13[i]))
-            n = (size_t)snprintf(text, sizeof text, "TLS1-3-");
-    if (n)
-        name = slice_skip(name, 4);
-    if (name.n >= sizeof text - n)
-        return 0;
-    for (size_t i = 0; i < name.n; i++)
-        text[n++] = (char)(name.p[i] == '_' ? '-' : name.p[i]);
-    text[n] = 0;
-    return mbedtls_ssl_get_ciphersuite_id(text);
-}
-
-bool tls_allow_suites(bool server, struct slice list)
-{
-    const int *known = server ? server_suites : client_suites;
-    bool wanted[COUNT_OF(client_suites)] = { false };
-    struct slice name;
-    size_t n = 0;
-
-    while (list.n && slice_cut(&list, ',', &name)) {
-        int id = suite_id(slice_trim(name));
-        for (size_t i = 0; id && known[i]; i++)
-            wanted[i] |= known[i] == id;
-    }
-    for (size_t i = 0; known[i]; i++) /* in our order, which has reasons */
-        if (wanted[i])
-            allowed[server][n++] = known[i];
-    allowed[server][n] = 0;
-    return n > 0;
-}
 
 void tls_allow_client_versions(bool tls12, bool tls13)
 {
@@ -266,7 +193,7 @@ static bool configure_server(struct tls_server *t, struct err *err)
         code = mbedtls_ssl_conf_own_cert(&t->conf, &t->chain, &t->key);
     if (code)
         return crypto_library_error(err, "TLS: set-up", code);
-    mbedtls_ssl_conf_ciphersuites(&t->conf, suites_of(true));
+    mbedtls_ssl_conf_ciphersuites(&t->conf, tls_suites(true));
     mbedtls_ssl_conf_session_tickets_cb(&t->conf, mbedtls_ssl_ticket_write, parse_ticket, &tickets);
     mbedtls_ssl_conf_new_session_tickets(&t->conf, 1);
     return true;
@@ -330,7 +257,7 @@ static int configure_client(mbedtls_ssl_config *conf, mbedtls_x509_crt *chain, i
     int code = configure(conf, MBEDTLS_SSL_IS_CLIENT);
 
     mbedtls_ssl_conf_authmode(conf, authmode);
-    mbedtls_ssl_conf_ciphersuites(conf, suites_of(false));
+    mbedtls_ssl_conf_ciphersuites(conf, tls_suites(false));
     if (!client_13)
         mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
     if (!client_12)

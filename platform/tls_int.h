@@ -150,4 +150,8 @@ void tls_server_limit_to_12(struct tls_server *t);
 extern _Atomic uint64_t tls_handshakes[2][2], tls_failed; /* [server][resumed] */
 bool tls_clock_is_unset(void);
 
+/* ---- tls_suites.c ---- */
+/* The numbers of the suites to offer, the best first; ends with 0. Called first before the first thread. */
+const int *tls_suites(bool server);
+
 #endif
