@@ -39,8 +39,8 @@ static const char request[] = "GET /a/items/7?x=1 HTTP/1.1\r\nHost: gateway\r\nX
 
 static unsigned backend_port;
 static int backend_listener;
-static unsigned long long counted;
-static unsigned wrong_answers;
+static _Atomic unsigned long long counted;
+static _Atomic unsigned wrong_answers;
 
 /* ---- a backend and a client that allocate nothing ---- */
 
