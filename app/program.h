@@ -94,6 +94,12 @@ struct program_identity {
     struct program_identity *next;
 };
 
+/* Discovery documents that policies will ask for (app/oidc.h). */
+struct provider_url {
+    struct slice url;
+    struct provider_url *next;
+};
+
 struct program {
     struct live_hold hold; /* first: see live.h */
     struct arena arena;
@@ -108,6 +114,7 @@ struct program {
     uint8_t key_salt[CRYPTO_SHA256_BYTES];
     bool has_key_salt;
     const struct policy_pipeline *global; /* no API matched */
+    struct provider_url *providers;
     unsigned n_apis, n_operations, n_subscriptions;
     struct program_identity *identities; /* to close with it */
 };

@@ -208,14 +208,15 @@ static const struct fact_backend *backend_url(void *data, struct slice url, stru
     return made ? &made->fact : NULL;
 }
 
-static bool certificate(void *data, struct slice id)
+static void provider(void *data, struct slice url)
 {
-    const struct fact_deployment *d = &((const struct builder *)data)->program->deployment;
+    struct builder *b = data;
+    struct provider_url *p = arena_new(b->arena, struct provider_url);
 
-    for (unsigned i = 0; i < d->n_certificates; i++)
-        if (slice_eq(d->certificates[i].id, id))
-            return true;
-    return false;
+    if (!p)
+        return; /* the program does not come to be */
+    *p = (struct provider_url){ url, b->program->providers };
+    b->program->providers = p;
 }
 
 static struct slice name_at(const void *map, size_t i)
@@ -358,7 +359,10 @@ static bool compile_documents(struct builder *b)
 
 bool program_make_policies(struct builder *b)
 {
-    struct policy_names names = { b, named_value, fragment, backend, backend_url, certificate, nearest };
+    const struct fact_deployment *deployment = &b->program->deployment;
+    struct policy_names names = { .data = b, .named_value = named_value, .fragment = fragment, .backend = backend,
+                                  .backend_url = backend_url, .provider = provider, .certificates = deployment->certificates,
+                                  .n_certificates = deployment->n_certificates, .nearest = nearest };
 
     b->compiler = policy_compiler_new(b->arena, &names, false);
     if (!b->compiler)

@@ -19,6 +19,7 @@ struct expr;
 struct policy_def;
 struct policy_step;
 struct fact_backend;
+struct fact_certificate;
 
 enum section { SECTION_INBOUND, SECTION_BACKEND, SECTION_OUTBOUND, SECTION_ON_ERROR, SECTION_COUNT };
 #define IN_INBOUND (1u << SECTION_INBOUND)
@@ -142,6 +143,11 @@ const struct fact_backend *comp_backend(struct comp *c, const struct xml_node *n
                                         struct slice id);
 const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_node *n, const char *attr,
                                             struct slice url);
+/* The same of a certificate. */
+const struct fact_certificate *comp_certificate(struct comp *c, const struct xml_node *n, const char *attr,
+                                                struct slice id);
+/* Requests will ask for the provider with this discovery URL, which lives as long as the program. */
+void comp_provider(struct comp *c, struct slice url);
 /* The statements of a fragment, compiled for the present section. */
 void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, struct slice id,
                    struct policy_block *out);

@@ -8,6 +8,7 @@
  * A section that is left out has no block: it acts like <base/> alone (policies.md 0.1). */
 #include <stdio.h>
 
+#include "platform/base/nearest.h"
 #include "policy/comp_int.h"
 
 static const char *const section_names[SECTION_COUNT] = { "inbound", "backend", "outbound", "on-error" };
@@ -576,6 +577,38 @@ const struct fact_backend *comp_backend_url(struct comp *c, const struct xml_nod
         comp_error(c, n, attr, "'%s': \"%.*s\": %s", attr, SLICE_ARG(url),
                    err.text[0] ? err.text : "not a URL");
     return b;
+}
+
+static struct slice certificate_id(const void *list, size_t i)
+{
+    return ((const struct fact_certificate *)list)[i].id;
+}
+
+const struct fact_certificate *comp_certificate(struct comp *c, const struct xml_node *n, const char *attr,
+                                                struct slice id)
+{
+    const struct policy_names *names = &c->pc->names;
+    const struct fact_certificate *all = names->certificates;
+
+    for (unsigned i = 0; i < names->n_certificates; i++)
+        if (slice_eq(all[i].id, id))
+            return &all[i];
+    if (c->pc->open)
+        return NULL;
+    ptrdiff_t near = nearest_find(id, all, names->n_certificates, certificate_id);
+    if (near >= 0)
+        comp_error(c, n, attr, "certificate '%.*s' is not known: did you mean '%.*s'?", SLICE_ARG(id), SLICE_ARG(all[near].id));
+    else
+        comp_error(c, n, attr, "certificate '%.*s' is not known", SLICE_ARG(id));
+    return NULL;
+}
+
+void comp_provider(struct comp *c, struct slice url)
+{
+    const struct policy_names *names = &c->pc->names;
+
+    if (names->provider)
+        names->provider(names->data, url);
 }
 
 /* ---- the compiler ---- */

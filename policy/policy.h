@@ -58,9 +58,12 @@ struct policy_names {
     /* A backend for an absolute http or https URL that stands in a policy. NULL: err says what is wrong with
      * it. */
     const struct fact_backend *(*backend_url)(void *data, struct slice url, struct err *err);
-    bool (*certificate)(void *data, struct slice id);
     /* The known name that one which is unknown is a misspelling of; p == NULL: like none. May be NULL. */
     struct slice (*nearest)(void *data, enum policy_name kind, struct slice name);
+    const struct fact_certificate *certificates;
+    unsigned n_certificates;
+    /* An OpenID Connect provider that policies will ask for: rt_host.provider. May be NULL. */
+    void (*provider)(void *data, struct slice url);
 };
 
 /* A compiler whose results live in `program`. open: unknown named values, fragments, backends are no problem

@@ -24,6 +24,7 @@
 #include "policy/uri.h"
 
 struct rt;
+struct jwt_provider;
 
 /* ---- what a policy is ---- */
 
@@ -225,6 +226,13 @@ struct rt_host {
     void (*pause)(struct rt *rt);
     /* May be NULL. */
     void (*trace)(struct rt *rt, const struct rt_trace *t);
+    /* What is known of the OpenID Connect provider with this discovery URL; it stays as it is until it is given back to
+     * provider_done. Waits while it is fetched for the first time. NULL: it could not be fetched yet. unfit not NULL: its keys do not
+     * have the one that a token names; then NULL: there are no newer ones, or it is too early to ask again. */
+    const struct jwt_provider *(*provider)(struct rt *rt, struct slice url, const struct jwt_provider *unfit);
+    void (*provider_done)(struct rt *rt, const struct jwt_provider *p);
+    /* Run fn(arg), which may take milliseconds and must not wait, where it holds nobody up. Waits. May be NULL. */
+    void (*work)(struct rt *rt, void (*fn)(void *arg), void *arg);
     /* The client's TLS certificate. May be NULL. */
     bool (*client_certificate)(struct rt *rt, struct expr_certificate *out);
     bool (*verify_certificate)(struct rt *rt, struct slice der, bool revocation);
@@ -418,5 +426,6 @@ void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level lev
 #include "policy/convert.h"
 #include "policy/limit.h"
 #include "policy/send.h"
+#include "policy/validate_token.h"
 
 #endif

@@ -252,7 +252,35 @@ static void host_trace(struct rt *rt, const struct rt_trace *t)
              SLICE_ARG(t->message));
 }
 
+static const struct jwt_provider *host_provider(struct rt *rt, struct slice url, const struct jwt_provider *unfit)
+{
+    const struct jwt_provider *p = unfit ? rig.newer_provider : rig.provider;
+
+    (void)rt;
+    copy_text(rig.provider_url, sizeof rig.provider_url, url);
+    rig.provider_asked++;
+    rig.provider_held += p != NULL;
+    return p;
+}
+
+static void host_provider_done(struct rt *rt, const struct jwt_provider *p)
+{
+    (void)rt;
+    assert_non_null(p);
+    rig.provider_held--;
+}
+
+static void host_work(struct rt *rt, void (*fn)(void *arg), void *arg)
+{
+    (void)rt;
+    rig.worked++;
+    fn(arg);
+}
+
 static const struct rt_host rig_host = {
+    .provider = host_provider,
+    .provider_done = host_provider_done,
+    .work = host_work,
     .forward = host_forward,
     .send = host_send,
     .send_one_way = host_send_one_way,
@@ -332,11 +360,13 @@ void rig_fragment(const char *id, const char *text)
 /* A new compiler, with no diagnostics yet. */
 static void renew_compiler(void)
 {
-    static const struct policy_names names = {
+    const struct policy_names names = {
         .named_value = names_named_value,
         .fragment = names_fragment,
         .backend = names_backend,
         .backend_url = names_backend_url,
+        .certificates = rig.certificates,
+        .n_certificates = rig.n_certificates,
     };
 
     if (rig.compiler)

@@ -59,6 +59,13 @@ struct rig {
     char call[1024];           /* the last one: "METHOD URL [X-A] BODY" */
     uint64_t call_timeout_ms;
 
+    /* what the host knows of a provider: now, and when its keys do not fit (NULL: no more) */
+    const struct jwt_provider *provider, *newer_provider;
+    char provider_url[256];    /* the last one asked for */
+    unsigned provider_asked, provider_held, worked;
+    const struct fact_certificate *certificates; /* of the configuration */
+    unsigned n_certificates;
+
     /* time, counters, trace */
     uint64_t now_ns, wall_ns;
     uint64_t slept_ms[16];

@@ -1,0 +1,113 @@
+/* <issuer-signing-keys> of validate-jwt: key = BASE64 | certificate-id | n and e, each with an id if it likes. */
+#include "policy/validate_token.h"
+
+/* Text that is a gap in a template ("{jwt_signing_key}") is no fault while the rest of the configuration is unknown. */
+static void complain(struct comp *c, const struct xml_node *n, const char *attr, struct slice text, const char *what)
+{
+    if (comp_is_open(c))
+        comp_warning(c, n, attr, "\"%.*s\" is not %s", SLICE_ARG(slice_first(text, 16)), what);
+    else
+        comp_error(c, n, attr, "this is not %s", what); /* it may be a secret */
+}
+
+static bool decoded(struct comp *c, const struct xml_node *n, const char *attr, struct slice *out)
+{
+    struct slice text = comp_attr_text(c, n, attr, VALUE_REQUIRED);
+
+    *out = crypto_base64url_decode(comp_arena(c), text);
+    if (!out->p && text.p)
+        complain(c, n, attr, text, "base64url");
+    return out->p != NULL;
+}
+
+static bool compile_numbers(struct comp *c, const struct xml_node *n, struct slice id, struct jwt_key *out)
+{
+    struct slice modulus, exponent;
+    struct err err;
+    bool ok = decoded(c, n, "n", &modulus);
+
+    if (!decoded(c, n, "e", &exponent) || !ok)
+        return false;
+    if (jwt_key_from_rsa(comp_arena(c), out, id, modulus, exponent, &err))
+        return true;
+    comp_error(c, n, "n", "%s", err.text);
+    return false;
+}
+
+static bool compile_certificate(struct comp *c, const struct xml_node *n, struct slice id, struct jwt_key *out)
+{
+    struct slice name = comp_attr_text(c, n, "certificate-id", VALUE_REQUIRED | VALUE_NOT_EMPTY);
+    const struct fact_certificate *fact = name.n ? comp_certificate(c, n, "certificate-id", name) : NULL;
+    struct crypto_certificate certificate;
+    struct err err;
+
+    if (!fact)
+        return false;
+    if (crypto_certificate_read(comp_arena(c), fact->der, &certificate, &err) &&
+        jwt_key_from_spki(out, id, certificate.key_info, &err))
+        return true;
+    comp_error(c, n, "certificate-id", "certificate '%.*s': %s", SLICE_ARG(name), err.text);
+    return false;
+}
+
+static bool compile_secret(struct comp *c, const struct xml_node *n, struct slice id, struct token_plan *p, struct jwt_key *out)
+{
+    struct value text = comp_text_trimmed(c, n, VALUE_REQUIRED | VALUE_NOT_EMPTY);
+
+    if (text.expr) {
+        p->computed[p->n_computed++] = (struct token_key){ .key.id = id, .computed = text };
+        return false;
+    }
+    struct slice secret = crypto_base64_decode(comp_arena(c), text.text);
+    if (!secret.n && text.text.n)
+        complain(c, n, NULL, text.text, "base64: the text of <key> is a base64 encoded secret, a certificate is named by certificate-id");
+    if (secret.n)
+        jwt_key_from_secret(out, id, secret);
+    return secret.n > 0;
+}
+
+static bool has_text(struct comp *c, const struct xml_node *n)
+{
+    struct value text = comp_text_trimmed(c, n, VALUE_OPTIONAL);
+
+    return text.expr || text.text.n;
+}
+
+static bool compile_key(struct comp *c, const struct xml_node *n, struct token_plan *p, struct jwt_key *out)
+{
+    struct slice id = comp_attr_text(c, n, "id", VALUE_OPTIONAL);
+    bool numbers = comp_has_attr(n, "n") || comp_has_attr(n, "e"), certificate = comp_has_attr(n, "certificate-id");
+
+    if (numbers && certificate)
+        comp_error(c, n, "certificate-id", "<key> takes either certificate-id or n and e");
+    if ((numbers || certificate) && has_text(c, n))
+        comp_error(c, n, NULL, "<key> takes a text or attributes that name a key, not both");
+    return numbers     ? compile_numbers(c, n, id, out)
+         : certificate ? compile_certificate(c, n, id, out)
+                       : compile_secret(c, n, id, p, out);
+}
+
+static uint32_t count(struct comp *c, const struct xml_node *list)
+{
+    uint32_t n = 0;
+
+    for (const struct xml_node *k = comp_next(c, list, NULL, "key"); k; k = comp_next(c, list, k, "key"))
+        n++;
+    return n;
+}
+
+void token_compile_keys(struct comp *c, const struct xml_node *n, struct token_plan *p)
+{
+    const struct xml_node *list = comp_child(c, n, "issuer-signing-keys", VALUE_OPTIONAL);
+    uint32_t n_keys = list ? count(c, list) : 0;
+    struct jwt_key *keys = comp_array(c, struct jwt_key, n_keys);
+
+    p->computed = comp_array(c, struct token_key, n_keys);
+    if (!keys || !p->computed)
+        return;
+    if (list && !n_keys)
+        comp_error(c, list, NULL, "<issuer-signing-keys> needs a <key>");
+    p->keys.v = keys;
+    for (const struct xml_node *k = n_keys ? comp_next(c, list, NULL, "key") : NULL; k; k = comp_next(c, list, k, "key"))
+        p->keys.n += compile_key(c, k, p, &keys[p->keys.n]);
+}
