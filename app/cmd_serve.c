@@ -10,6 +10,7 @@
 #include "app/gateway.h"
 #include "app/live.h"
 #include "app/metrics.h"
+#include "app/oidc.h"
 #include "app/quota.h"
 #include "app/serve.h"
 #include "platform/base/hash.h"
@@ -93,6 +94,8 @@ void serve_apply_settings(const struct settings *s)
     gateway.backend_idle_ms = settings_u64(s, SET_TIMEOUT_BACKEND_IDLE);
     gateway.send_ms = settings_u64(s, SET_TIMEOUT_SEND);
     gateway.body_ms = settings_u64(s, SET_TIMEOUT_BODY);
+    gateway.oidc_refresh_ms = settings_u64(s, SET_OIDC_REFRESH);
+    gateway.oidc_retry_ms = settings_u64(s, SET_OIDC_RETRY);
     block_set_total(settings_u64(s, SET_LIMIT_BODY_TOTAL));
     log_set_level(log_level(s));
 }
@@ -133,6 +136,7 @@ static void start_carrier(unsigned index, void *arg)
     }
     if (index != 0)
         return;
+    oidc_start();
     helper_call(start_services, arg);
     (void)fiber_spawn("watch", serve_watch, arg);
 }
@@ -245,6 +249,7 @@ static int prepare(struct serve *s)
     store_status(s->store, &cache);
     if (!quota_open(settings_u64(&s->cli->settings, SET_LIMIT_COUNTERS), cache.degraded ? NULL : s->cache))
         return cli_fail(CLI_FAILED, "memory for %s: %s", settings_name(SET_LIMIT_COUNTERS), strerror(errno));
+    oidc_open(cache.degraded ? NULL : s->cache);
     if ((code = configure(s, &err)) != CLI_DONE)
         return code;
     if (settings_u64(&s->cli->settings, SET_HTTPS_PORT) && !serve_load_certificate(s, &err))
@@ -290,6 +295,7 @@ int cmd_serve(struct cli *c)
     store_close(serve.store);
     helpers_stop();
     http_client_stop();
+    oidc_close();
     log_stop(LOG_DRAIN_MS);
     return code;
 }

@@ -15,6 +15,7 @@ struct gateway {
     struct slice health_backends;        /* health.backends, comma separated */
     _Atomic uint64_t body_buffered_max;  /* limits.body.buffered */
     _Atomic uint32_t expression_steps;   /* limits.expression.steps */
+    _Atomic uint64_t oidc_refresh_ms, oidc_retry_ms;
     _Atomic uint64_t connect_ms, backend_idle_ms, send_ms, body_ms;
 };
 

@@ -3,8 +3,10 @@
 
 #include "app/counters.h"
 #include "app/gateway.h"
+#include "app/oidc.h"
 #include "app/quota.h"
 #include "platform/fiber.h"
+#include "platform/helper.h"
 #include "platform/log.h"
 
 static struct request *request_of(struct rt *rt)
@@ -114,6 +116,24 @@ static uint64_t host_traffic(struct rt *rt)
     return conn_bytes_received(c) + conn_bytes_sent(c);
 }
 
+static const struct jwt_provider *host_provider(struct rt *rt, struct slice url, const struct jwt_provider *unfit)
+{
+    (void)rt;
+    return oidc_acquire(url, unfit);
+}
+
+static void host_provider_done(struct rt *rt, const struct jwt_provider *p)
+{
+    (void)rt;
+    oidc_release(p);
+}
+
+static void host_work(struct rt *rt, void (*fn)(void *arg), void *arg)
+{
+    (void)rt;
+    helper_call(fn, arg);
+}
+
 static void host_trace(struct rt *rt, const struct rt_trace *t)
 {
     if (t->custom)
@@ -140,5 +160,8 @@ const struct rt_host request_host = {
     .wall = host_wall,
     .sleep = host_sleep,
     .pause = host_pause,
+    .provider = host_provider,
+    .provider_done = host_provider_done,
+    .work = host_work,
     .trace = host_trace,
 };

@@ -8,6 +8,7 @@
 
 #include "app/gateway.h"
 #include "app/live.h"
+#include "app/oidc.h"
 #include "app/program.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
@@ -83,6 +84,13 @@ static void remember_refusal(int64_t gen, const struct err *err)
     pthread_mutex_unlock(&live.lock);
 }
 
+/* So that the first request does not wait for the keys of its token. */
+static void want_providers(const struct program *p)
+{
+    for (const struct provider_url *u = p->providers; u; u = u->next)
+        oidc_want(u->url);
+}
+
 /* The cached generation, or the last known good one when it does not compile (another program, another gateway.id). */
 static bool compile_cached(struct serve *s, struct arena *a, struct store_generation *g, struct program **p, struct err *err)
 {
@@ -115,6 +123,7 @@ bool serve_boot(struct serve *s, struct err *err)
     if (!ok)
         return false;
     remember(p);
+    want_providers(p);
     live_preset(&p->hold, s->carriers);
     gateway_set_state(NULL);
     return true;
@@ -142,6 +151,7 @@ static bool hook_activate(void *arg, void *program, struct err *err)
     (void)err;
     remember_refusal(0, NULL);
     remember(p);
+    want_providers(p);
     live_activate(&p->hold);
     if (gateway_state() && strcmp(gateway_state(), "draining") != 0)
         gateway_set_state(NULL);

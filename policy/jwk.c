@@ -130,6 +130,19 @@ bool jwt_keys_from_set(struct arena *a, const struct json *set, struct jwt_keys 
     return !a->overflow || err_set(err, "the key set is too large");
 }
 
+bool jwt_provider_copy(struct arena *a, const struct jwt_provider *from, struct jwt_provider *out)
+{
+    struct jwt_key *keys = arena_array(a, struct jwt_key, from->keys.n);
+
+    for (unsigned i = 0; keys && i < from->keys.n; i++) {
+        keys[i] = from->keys.v[i];
+        keys[i].id = arena_copy(a, keys[i].id);
+        keys[i].bytes = arena_copy(a, keys[i].bytes);
+    }
+    *out = (struct jwt_provider){ arena_copy(a, from->issuer), { keys, from->keys.n } };
+    return !a->overflow;
+}
+
 /* ---- discovery ---- */
 
 bool jwt_discovery_read(const struct json *discovery, struct slice *issuer, struct slice *keys_url, struct err *err)

@@ -46,6 +46,8 @@ struct jwt_provider {
     struct slice issuer;
     struct jwt_keys keys;
 };
+/* All of it anew in arena a, without what it was read from. False: no memory. */
+bool jwt_provider_copy(struct arena *a, const struct jwt_provider *from, struct jwt_provider *out) WARN_UNUSED;
 /* "issuer" and "jwks_uri" of a discovery document. */
 bool jwt_discovery_read(const struct json *discovery, struct slice *issuer, struct slice *keys_url, struct err *err) WARN_UNUSED;
 

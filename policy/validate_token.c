@@ -108,15 +108,32 @@ static enum verdict deny(struct rt *rt, const struct token_plan *p, const struct
     return rt_fail_fault(rt, NULL, &fault);
 }
 
+/* A second one is not passed over, as the backend may read that one: together they are no token. */
+static struct slice with(struct rt *rt, struct slice before, struct slice value)
+{
+    return before.p ? rt_printf(rt, "%.*s,%.*s", SLICE_ARG(before), SLICE_ARG(value)) : value;
+}
+
 static struct slice query_value(struct rt *rt, struct slice name)
 {
-    struct slice rest = rt->request.url.query;
+    struct slice rest = rt->request.url.query, found = SLICE_NONE;
     struct uri_pair pair;
 
     while (uri_query_next(&rest, &pair))
         if (uri_name_is(pair.name, name))
-            return uri_unescape(rt->arena, pair.value);
-    return SLICE_NONE;
+            found = with(rt, found, uri_unescape(rt->arena, pair.value));
+    return found;
+}
+
+static struct slice header_value(struct rt *rt, struct slice name, uint32_t hash)
+{
+    const struct http_fields *f = &rt->request.fields;
+    struct slice found = SLICE_NONE;
+
+    for (uint32_t i = 0; i < f->n; i++)
+        if (f->v[i].hash == hash && slice_eq_icase(f->v[i].name, name))
+            found = with(rt, found, slice_trim(f->v[i].value));
+    return found;
 }
 
 /* Cut "Scheme " off; false: it has another one, or none. */
@@ -136,8 +153,7 @@ static bool header_token(struct rt *rt, const struct token_plan *p, struct slice
 
     if (!rt_name(rt, &p->header, &name, &hash) || !rt_text(rt, &p->scheme, &scheme))
         return false;
-    const struct http_field *field = http_fields_find_hash(&rt->request.fields, name, hash);
-    *out = field ? slice_trim(field->value) : SLICE_NONE;
+    *out = header_value(rt, name, hash);
     if (!out->n)
         return true;
     if (scheme.n && slice_eq_icase(name, SLICE("Authorization"))) {

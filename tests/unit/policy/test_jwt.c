@@ -88,6 +88,29 @@ static void test_key_sets(void **state)
     assert_true(slice_eq(keys.v[1].bytes, keys.v[4].bytes)); /* one in numbers, the other in a certificate */
 }
 
+static void test_a_copy_needs_nothing_of_the_original(void **state)
+{
+    struct jwt_provider copy;
+    struct arena own;
+
+    arena_init_growing(&own, 1 << 20);
+    struct jwt_provider from = { SLICE("https://idp.example/"), sample_keys() };
+    assert_true(jwt_provider_copy(&own, &from, &copy));
+    arena_free(&arena);
+    arena_init_growing(&arena, 64u << 20);
+    struct jwt j = parsed(SAMPLE_ES384);
+    struct jwt_candidates c;
+    jwt_find_candidates(&j, &copy.keys, 1, &c);
+    assert_int_equal(copy.keys.n, 5);
+    assert_int_equal(c.n, 1);
+    assert_true(jwt_verify(&j, c.keys[0]) && slice_eq(copy.issuer, SLICE("https://idp.example/")));
+    arena_free(&own);
+    arena_init_growing(&own, 64);
+    from.keys = sample_keys();
+    assert_false(jwt_provider_copy(&own, &from, &copy));
+    arena_free(&own);
+}
+
 static void test_broken_key_sets(void **state)
 {
     static const char *const texts[] = { "{}", "{\"keys\":{}}", "[]", "5" };
@@ -517,7 +540,8 @@ static void test_all_that_are_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_key_sets),      TEST(test_broken_key_sets),  TEST(test_discovery), TEST(test_form),
+        TEST(test_key_sets),      TEST(test_a_copy_needs_nothing_of_the_original),
+        TEST(test_broken_key_sets),  TEST(test_discovery), TEST(test_form),
         TEST(test_long_and_deep), TEST(test_algorithms),       TEST(test_tampering), TEST(test_confusion),
         TEST(test_candidates),    TEST(test_signature_faults), TEST(test_cache),     TEST(test_lifetime),
         TEST(test_no_expiration_when_none_is_required),        TEST(test_audience),  TEST(test_issuer),

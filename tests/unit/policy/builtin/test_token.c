@@ -96,11 +96,16 @@ static void test_absence(void **state)
 
 static void test_wrong_forms(void **state)
 {
-    static const char *const statements[] = { BY_HEADER("", KEYS), JWT("token-value='Bearer " SAMPLE_HS256 "'", KEYS),
-                                              JWT("query-parameter-name='a'", KEYS) };
+    static const struct rig_pair cases[] = {
+        { "Authorization: Basic dTpw", BY_HEADER("", KEYS) },
+        { "Authorization: Bearer " SAMPLE_HS256 "\nAuthorization: Bearer " SAMPLE_HS384, BY_HEADER("", KEYS) },
+        { "Authorization: Bearer " SAMPLE_HS256 "\nauthorization: x", BY_HEADER("require-scheme='Bearer'", KEYS) },
+        { "", JWT("token-value='Bearer " SAMPLE_HS256 "'", KEYS) },
+        { "", JWT("query-parameter-name='a'", KEYS) },
+    };
 
-    for (size_t i = 0; i < COUNT_OF(statements); i++) {
-        run("Authorization: Basic dTpw", statements[i]);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        run(cases[i].name, cases[i].value);
         assert_string_equal(arena_cstr(&rig.request, rig.rt.error.reason), "JwtInvalid");
         assert_int_equal(rig.rt.response.status, 401);
     }
