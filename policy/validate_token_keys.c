@@ -1,13 +1,14 @@
 /* <issuer-signing-keys> of validate-jwt: key = BASE64 | certificate-id | n and e, each with an id if it likes. */
 #include "policy/validate_token.h"
 
-/* Text that is a gap in a template ("{jwt_signing_key}") is no fault while the rest of the configuration is unknown. */
-static void complain(struct comp *c, const struct xml_node *n, const char *attr, struct slice text, const char *what)
+/* A gap in a template ("{jwt_signing_key}") is no fault while the rest of the configuration is unknown. Never with the text: it may be
+ * a secret. */
+static void complain(struct comp *c, const struct xml_node *n, const char *attr, const char *what)
 {
     if (comp_is_open(c))
-        comp_warning(c, n, attr, "\"%.*s\" is not %s", SLICE_ARG(slice_first(text, 16)), what);
+        comp_warning(c, n, attr, "%s", what);
     else
-        comp_error(c, n, attr, "this is not %s", what); /* it may be a secret */
+        comp_error(c, n, attr, "%s", what);
 }
 
 static bool decoded(struct comp *c, const struct xml_node *n, const char *attr, struct slice *out)
@@ -16,7 +17,7 @@ static bool decoded(struct comp *c, const struct xml_node *n, const char *attr, 
 
     *out = crypto_base64url_decode(comp_arena(c), text);
     if (!out->p && text.p)
-        complain(c, n, attr, text, "base64url");
+        complain(c, n, attr, "this is not base64url");
     return out->p != NULL;
 }
 
@@ -30,7 +31,7 @@ static bool compile_numbers(struct comp *c, const struct xml_node *n, struct sli
         return false;
     if (jwt_key_from_rsa(comp_arena(c), out, id, modulus, exponent, &err))
         return true;
-    comp_error(c, n, "n", "%s", err.text);
+    complain(c, n, "n", err.text);
     return false;
 }
 
@@ -60,7 +61,7 @@ static bool compile_secret(struct comp *c, const struct xml_node *n, struct slic
     }
     struct slice secret = crypto_base64_decode(comp_arena(c), text.text);
     if (!secret.n && text.text.n)
-        complain(c, n, NULL, text.text, "base64: the text of <key> is a base64 encoded secret, a certificate is named by certificate-id");
+        complain(c, n, NULL, "this is not base64: the text of <key> is a base64 encoded secret, a certificate is named by certificate-id");
     if (secret.n)
         jwt_key_from_secret(out, id, secret);
     return secret.n > 0;
