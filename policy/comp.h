@@ -155,7 +155,7 @@ void comp_fragment(struct comp *c, const struct xml_node *n, const char *attr, s
 /* ---- memory and messages ---- */
 /* Zeroed program memory that lives as long as the document; aborts nothing: on overflow an error is recorded
  * and a shared scratch of COMP_DUMMY bytes is given, so that the caller needs no check. */
-#define COMP_DUMMY 1024u
+#define COMP_DUMMY 2048u
 #define comp_new(c, type) \
     ((type *)comp_memory((c), sizeof(type) + 0 * sizeof(char[sizeof(type) <= COMP_DUMMY ? 1 : -1])))
 void *comp_memory(struct comp *c, size_t n);

@@ -55,6 +55,20 @@ bool jwt_key_from_spki(struct jwt_key *out, struct slice id, struct slice spki, 
     return true;
 }
 
+bool jwt_key_from_private(struct jwt_key *out, struct slice id, struct slice pem_or_der, struct err *err)
+{
+    struct crypto_key *key;
+
+    if (!crypto_key_read_any(&key, pem_or_der, err))
+        return false;
+    bool ok = crypto_key_is_private(key) && crypto_key_is_rsa(key);
+    crypto_key_free(key);
+    if (!ok)
+        return err_set(err, "no private RSA key");
+    finish(out, JWT_KEY_PRIVATE, id, pem_or_der);
+    return true;
+}
+
 bool jwt_key_from_rsa(struct arena *a, struct jwt_key *out, struct slice id, struct slice n, struct slice e, struct err *err)
 {
     const struct crypto_rsa numbers = { .n = n, .e = e };

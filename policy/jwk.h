@@ -12,12 +12,13 @@
 #include "platform/crypto.h"
 #include "platform/json.h"
 
-enum jwt_key_kind { JWT_KEY_SECRET, JWT_KEY_RSA, JWT_KEY_P256, JWT_KEY_P384, JWT_KEY_P521 };
+/* JWT_KEY_PRIVATE: an RSA key that decrypts; the others verify. */
+enum jwt_key_kind { JWT_KEY_SECRET, JWT_KEY_RSA, JWT_KEY_P256, JWT_KEY_P384, JWT_KEY_P521, JWT_KEY_PRIVATE };
 
 struct jwt_key {
     enum jwt_key_kind kind;
     struct slice id;    /* "kid"; empty: none */
-    struct slice bytes; /* the secret, or DER SubjectPublicKeyInfo */
+    struct slice bytes; /* the secret, DER SubjectPublicKeyInfo, or a private key as PEM or DER */
     uint8_t mark[CRYPTO_SHA256_BYTES]; /* SHA-256 of bytes: its name in jwt_cache.h */
 };
 
@@ -32,6 +33,8 @@ void jwt_key_from_secret(struct jwt_key *out, struct slice id, struct slice secr
  * May take milliseconds, as the next does: never on a carrier. */
 #define JWT_RSA_BITS_MIN 1024u
 bool jwt_key_from_spki(struct jwt_key *out, struct slice id, struct slice spki, struct err *err) WARN_UNUSED;
+/* A private RSA key. */
+bool jwt_key_from_private(struct jwt_key *out, struct slice id, struct slice pem_or_der, struct err *err) WARN_UNUSED;
 /* n and e big-endian; the key's bytes go to the arena. */
 bool jwt_key_from_rsa(struct arena *a, struct jwt_key *out, struct slice id, struct slice n, struct slice e, struct err *err) WARN_UNUSED;
 

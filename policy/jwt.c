@@ -73,8 +73,7 @@ bool jwt_parse(struct arena *a, struct slice token, struct jwt *out, struct jwt_
     if (token.n > JWT_BYTES_MAX)
         return refuse(fault, "JwtInvalid", SLICE("IDX10209: Token has length larger than the maximum token length."));
     if (!split(token, parts, &n))
-        return refuse(fault, "JwtInvalid", n == 5 ? SLICE("IDX10609: Decryption failed. No Keys tried.")
-                                                  : SLICE("IDX12741: JWT must have three segments (JWS) or five segments (JWE)."));
+        return refuse(fault, "JwtInvalid", SLICE("IDX12741: JWT must have three segments (JWS) or five segments (JWE)."));
     out->signed_text = slice_first(token, parts[0].n + 1 + parts[1].n);
     out->header = read_object(a, parts[0]);
     out->payload = out->header ? read_object(a, parts[1]) : NULL;

@@ -1,6 +1,7 @@
 /* Compiling and running the policies that validate tokens; see validate_token.h. Keys: validate_token_keys.c. */
 #include "policy/validate_token.h"
 
+#include "policy/jwe.h"
 #include "policy/jwt.h"
 #include "policy/jwt_cache.h"
 
@@ -65,20 +66,6 @@ void token_compile_claims(struct comp *c, const struct xml_node *n, struct token
         compile_claim(c, k, &p->claims[p->n_claims++]);
 }
 
-void token_refuse_decryption(struct comp *c, const struct xml_node *n)
-{
-    const struct xml_node *keys = comp_child(c, n, "decryption-keys", VALUE_OPTIONAL);
-
-    if (!keys)
-        return;
-    for (const struct xml_node *k = comp_next(c, keys, NULL, "key"); k; k = comp_next(c, keys, k, "key")) {
-        comp_attr_ignore(c, k, "certificate-id");
-        comp_attr_ignore(c, k, "id");
-        (void)comp_text_trimmed(c, k, VALUE_OPTIONAL);
-    }
-    comp_error(c, keys, NULL, "<decryption-keys>: encrypted tokens (JWE) are not built yet");
-}
-
 /* ---- the token ---- */
 
 /* One request's judgement. */
@@ -89,7 +76,7 @@ struct validation {
     const struct jwt_provider *providers[TOKEN_PROVIDERS_MAX];
     struct slice urls[TOKEN_PROVIDERS_MAX];
     unsigned n_providers;
-    struct jwt_keys computed;
+    struct jwt_keys keys; /* of the policy itself */
     struct jwt_candidates candidates;
     const struct jwt_key *key; /* the one that signed */
 };
@@ -180,6 +167,77 @@ static bool find_token(struct rt *rt, const struct token_plan *p, struct slice *
     return true;
 }
 
+/* ---- keys of the policy ---- */
+
+/* The literal and the computed keys of a list. False: an expression failed. */
+static bool compute_keys(struct rt *rt, const struct token_keys *from, struct jwt_keys *out)
+{
+    struct jwt_key *keys;
+    struct slice text;
+
+    *out = from->literal;
+    if (!from->n_computed)
+        return true;
+    keys = arena_array(rt->arena, struct jwt_key, from->literal.n + from->n_computed);
+    if (!keys) {
+        rt_fail_memory(rt);
+        return false;
+    }
+    *out = (struct jwt_keys){ keys, 0 };
+    for (; out->n < from->literal.n; out->n++)
+        keys[out->n] = from->literal.v[out->n];
+    for (uint32_t i = 0; i < from->n_computed; i++) {
+        if (!rt_text(rt, &from->computed[i].secret, &text))
+            return false;
+        struct slice secret = crypto_base64_decode(rt->arena, text);
+        if (!secret.n) {
+            rt_fail(rt, NULL, "ExpressionValueEvaluationFailure", SLICE("<key>: the value is not base64"));
+            return false;
+        }
+        jwt_key_from_secret(&keys[out->n++], from->computed[i].id, secret);
+    }
+    return true;
+}
+
+/* Off the carrier when there is a private key among them. */
+static void work(struct rt *rt, bool long_winded, void (*fn)(void *arg), void *arg)
+{
+    if (long_winded && rt->host->work)
+        rt->host->work(rt, fn, arg);
+    else
+        fn(arg);
+}
+
+struct decryption {
+    struct arena *arena;
+    struct slice token;
+    struct jwt_keys keys;
+    struct jwt_fault fault;
+    bool ok;
+};
+
+static void decrypt(void *arg)
+{
+    struct decryption *d = arg;
+
+    d->ok = jwe_open(d->arena, d->token, &d->keys, &d->token, &d->fault);
+}
+
+/* What an encrypted token holds takes its place. */
+static enum verdict open_token(struct rt *rt, const struct token_plan *p, struct slice *token)
+{
+    struct decryption d = { .arena = rt->arena, .token = *token };
+    bool has_private = false;
+
+    if (!compute_keys(rt, &p->decryption, &d.keys))
+        return VERDICT_FAIL;
+    for (unsigned i = 0; i < d.keys.n; i++)
+        has_private |= d.keys.v[i].kind == JWT_KEY_PRIVATE;
+    work(rt, has_private, decrypt, &d);
+    *token = d.token;
+    return d.ok ? VERDICT_NEXT : deny(rt, p, &d.fault);
+}
+
 /* ---- providers ---- */
 
 bool token_is_tenant(struct slice s)
@@ -261,31 +319,11 @@ static bool renew_providers(struct validation *v)
 
 /* ---- signature ---- */
 
-static bool compute_keys(struct validation *v)
-{
-    const struct token_plan *p = v->plan;
-    struct jwt_key *keys = arena_array(v->rt->arena, struct jwt_key, p->n_computed);
-    struct slice text;
-
-    for (uint32_t i = 0; keys && i < p->n_computed; i++) {
-        if (!rt_text(v->rt, &p->computed[i].computed, &text))
-            return false;
-        struct slice secret = crypto_base64_decode(v->rt->arena, text);
-        if (!secret.n) {
-            rt_fail(v->rt, NULL, "ExpressionValueEvaluationFailure", SLICE("<key>: the value is not base64"));
-            return false;
-        }
-        jwt_key_from_secret(&keys[i], p->computed[i].key.id, secret);
-    }
-    v->computed = (struct jwt_keys){ keys, keys ? p->n_computed : 0 };
-    return true;
-}
-
 /* Whether there are any keys at all. */
 static bool find_candidates(struct validation *v)
 {
-    struct jwt_keys lists[TOKEN_PROVIDERS_MAX + 2] = { v->plan->keys, v->computed };
-    unsigned n = 2, keys = v->plan->keys.n + v->computed.n;
+    struct jwt_keys lists[TOKEN_PROVIDERS_MAX + 1] = { v->keys };
+    unsigned n = 1, keys = v->keys.n;
 
     for (unsigned i = 0; i < v->n_providers; i++)
         if (v->providers[i]) {
@@ -323,15 +361,12 @@ static bool verify(struct validation *v)
 
     if (!v->candidates.n)
         return false;
-    if (jwt_is_cheap(&v->jwt) || !v->rt->host->work) {
-        try_keys(v);
-        return v->key != NULL;
-    }
-    if (verify_known(v))
+    bool cheap = jwt_is_cheap(&v->jwt);
+    if (!cheap && verify_known(v))
         return true;
-    v->rt->host->work(v->rt, try_keys, v);
-    if (!v->key)
-        return false;
+    work(v->rt, !cheap, try_keys, v);
+    if (cheap || !v->key)
+        return v->key != NULL;
     jwt_cache_mark(&v->jwt, v->key, &mark);
     jwt_cache_add(&mark);
     return true;
@@ -343,7 +378,7 @@ static enum verdict check_signature(struct validation *v)
     struct jwt_fault fault;
     bool required;
 
-    if (!rt_bool(rt, &v->plan->require_signature, &required) || !compute_keys(v))
+    if (!rt_bool(rt, &v->plan->require_signature, &required) || !compute_keys(rt, &v->plan->signing, &v->keys))
         return VERDICT_FAIL;
     if (!required && !v->jwt.signature.n)
         return VERDICT_NEXT;
@@ -488,9 +523,12 @@ enum verdict token_run(struct rt *rt, const void *plan)
         return rt_unavailable(rt, "look up OpenID Connect providers");
     if (!find_token(rt, p, &text))
         return VERDICT_FAIL;
+    enum verdict verdict = jwe_is(text) ? open_token(rt, p, &text) : VERDICT_NEXT;
+    if (verdict != VERDICT_NEXT)
+        return verdict;
     if (!text.n || !jwt_parse(rt->arena, text, &v.jwt, &fault))
         return deny(rt, p, &fault);
-    enum verdict verdict = find_providers(&v) ? validate(&v) : VERDICT_FAIL;
+    verdict = find_providers(&v) ? validate(&v) : VERDICT_FAIL;
     release_providers(&v);
     if (verdict != VERDICT_NEXT || !p->variable.n)
         return verdict;

@@ -1,10 +1,12 @@
 /* What validate-jwt and validate-azure-ad-token share: where the token is, with which keys it is verified, what it must say
  * (reference/policies.md 4).
  *
- *   validate-jwt            = *openid-config [ issuer-signing-keys ] [ audiences ] [ issuers ] [ required-claims ]
+ *   validate-jwt            = *openid-config [ issuer-signing-keys ] [ decryption-keys ] [ audiences ] [ issuers ]
+ *                             [ required-claims ]
  *   validate-azure-ad-token = [ client-application-ids ] [ backend-application-ids ] [ audiences ] [ required-claims ]
+ *                             [ decryption-keys ]
  *
- * Failures in this order, the first counts: presence, scheme, form, signature, lifetime, audience, issuer, clients, claims. */
+ * Failures in this order, the first counts: presence, scheme, form, encryption, signature, lifetime, audience, issuer, clients, claims. */
 #ifndef POLICY_VALIDATE_TOKEN_H
 #define POLICY_VALIDATE_TOKEN_H
 
@@ -19,10 +21,14 @@ struct token_claim {
     struct values values;
 };
 
-/* A key whose secret is an expression is made for each request. */
-struct token_key {
-    struct jwt_key key;
-    struct value computed;
+/* Keys of <issuer-signing-keys> or <decryption-keys>; a secret that is an expression becomes a key for each request. */
+struct token_keys {
+    struct jwt_keys literal;
+    struct token_computed_key {
+        struct slice id;
+        struct value secret;
+    } *computed;
+    uint32_t n_computed;
 };
 
 struct token_plan {
@@ -32,9 +38,7 @@ struct token_plan {
     struct value require_expiration, require_signature, skew;
     struct slice variable;
     struct values providers;           /* URLs */
-    struct jwt_keys keys;              /* literal ones */
-    struct token_key *computed;
-    uint32_t n_computed;
+    struct token_keys signing, decryption;
     struct values audiences, issuers;
     struct token_claim *claims;
     uint32_t n_claims;
@@ -57,10 +61,9 @@ void token_compile_source(struct comp *c, const struct xml_node *n, struct token
 void token_compile_claims(struct comp *c, const struct xml_node *n, struct token_plan *p);
 /* Texts of the `child` elements in the only `list` element, if there is one. */
 struct values token_compile_list(struct comp *c, const struct xml_node *n, const char *list, const char *child);
-/* <issuer-signing-keys>. */
-void token_compile_keys(struct comp *c, const struct xml_node *n, struct token_plan *p);
-/* <decryption-keys> are not built. */
-void token_refuse_decryption(struct comp *c, const struct xml_node *n);
+/* <issuer-signing-keys> and <decryption-keys>. */
+void token_compile_signing_keys(struct comp *c, const struct xml_node *n, struct token_plan *p);
+void token_compile_decryption_keys(struct comp *c, const struct xml_node *n, struct token_plan *p);
 /* The run() of both. Waits. */
 enum verdict token_run(struct rt *rt, const void *plan);
 

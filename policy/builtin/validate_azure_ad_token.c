@@ -41,7 +41,7 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     struct values backends = token_compile_list(c, n, "backend-application-ids", "application-id");
     token_compile_claims(c, n, p);
     p->audiences = joined(c, p->audiences, backends);
-    token_refuse_decryption(c, n);
+    token_compile_decryption_keys(c, n, p);
     return !comp_failed(c);
 }
 

@@ -39,8 +39,8 @@ static bool compile(struct comp *c, const struct xml_node *n, const void **plan)
     p->require_signature = comp_attr_bool(c, n, "require-signed-tokens", VALUE_OPTIONAL, true);
     p->skew = comp_attr_int(c, n, "clock-skew", VALUE_OPTIONAL, 0, TOKEN_SKEW_S_MAX, 0);
     compile_providers(c, n, p);
-    token_compile_keys(c, n, p);
-    token_refuse_decryption(c, n);
+    token_compile_signing_keys(c, n, p);
+    token_compile_decryption_keys(c, n, p);
     p->issuers = token_compile_list(c, n, "issuers", "issuer");
     token_compile_claims(c, n, p);
     if (!p->providers.n && !comp_child(c, n, "issuer-signing-keys", VALUE_OPTIONAL) && !p->require_signature.expr &&

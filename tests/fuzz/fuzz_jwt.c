@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "policy/jwt.h"
+#include "policy/jwe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,6 +41,18 @@ static void check_token(struct arena *a, struct slice token, const struct jwt_ke
     assert(fault.reason && fault.message.p);
 }
 
+static void check_encrypted(struct arena *a, struct slice token)
+{
+    struct jwt_fault fault = { 0 };
+    struct jwt_key keys[2];
+    struct slice inner;
+
+    jwt_key_from_secret(&keys[0], SLICE(""), SLICE("0123456789abcdef0123456789abcdef"));
+    jwt_key_from_secret(&keys[1], SLICE(""), SLICE("0123456789abcdef"));
+    assert(!jwe_open(a, token, &(struct jwt_keys){ keys, 2 }, &inner, &fault));
+    assert(fault.reason && fault.message.p);
+}
+
 static void check_key_set(struct arena *a, struct slice text, struct jwt_keys *keys)
 {
     const struct json *j = json_parse(a, text, NULL);
@@ -64,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init_growing(&a, 64u << 20);
     check_key_set(&a, text, &keys);
     check_token(&a, text, &keys);
+    check_encrypted(&a, text);
     struct slice payload = crypto_base64url(&a, text);
     check_token(&a, arena_printf(&a, "eyJhbGciOiJFUzI1NiJ9.%.*s.AAAA", SLICE_ARG(payload)), &keys);
     arena_free(&a);

@@ -156,7 +156,7 @@ static void test_form(void **state)
         { "a", "IDX12741" },
         { "a.b", "IDX12741" },
         { "a.b.c.d", "IDX12741" },
-        { "a.b.c.d.e", "IDX10609" },
+        { "a.b.c.d.e", "IDX12741" },
         { "a.b.c.d.e.f", "IDX12741" },
         { "a.b.c", "IDX12709" },
         { "..", "IDX12709" },

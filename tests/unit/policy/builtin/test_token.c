@@ -6,6 +6,7 @@
 #include "platform/crypto.h"
 #include "policy/jwk.h"
 #include "tests/unit/policy/jwt_samples.h"
+#include "tests/unit/sample_keys.h"
 
 #define KEYS "<issuer-signing-keys><key>" SAMPLE_SECRET_BASE64 "</key></issuer-signing-keys>"
 #define JWT(attributes, children) "<validate-jwt " attributes ">" children "</validate-jwt>"
@@ -202,6 +203,33 @@ static void test_output_variable(void **state)
     assert_string_equal(rig_variable("jwt"), "(none)");
 }
 
+static void test_encrypted_tokens(void **state)
+{
+    const struct fact_certificate certificate = { .id = SLICE("c"), .key = SLICE(SAMPLE_RSA_PEM) }, public = { .id = SLICE("c") };
+#define DECRYPTION(key) "<decryption-keys>" key "</decryption-keys>"
+#define BY_CERTIFICATE BY_HEADER("", KEYS DECRYPTION("<key certificate-id='c'/>"))
+
+    passes("Authorization: Bearer " SAMPLE_JWE_DIR_128,
+           BY_HEADER("output-token-variable-name='jwt'", KEYS DECRYPTION("<key>AAAA</key><key>" SAMPLE_BYTES_32 "</key>"))
+           "<set-variable name='out' value='@(((Jwt)context.Variables[\"jwt\"]).Subject)'/>");
+    assert_string_equal(rig_variable("out"), "s");
+    passes("Authorization: Bearer " SAMPLE_JWE_A256KW, BY_HEADER("", KEYS DECRYPTION("<key>@(\"" SAMPLE_BYTES_32 "\")</key>")));
+    assert_int_equal(rig.worked, 0);
+    fails("Authorization: Bearer " SAMPLE_JWE_DIR_128, BY_HEADER("", KEYS), "JwtInvalid", "IDX10609: Decryption failed. No Keys tried.");
+    fails("Authorization: Bearer " SAMPLE_JWE_DIR_128, BY_HEADER("", KEYS DECRYPTION("<key>AAAA</key>")), "JwtInvalid",
+          "IDX10603: Decryption failed. Keys tried: 1.");
+    fails("Authorization: Bearer " SAMPLE_JWE_DIR_128,
+          BY_HEADER("", "<issuer-signing-keys><key>b3RoZXI=</key></issuer-signing-keys>" DECRYPTION("<key>" SAMPLE_BYTES_32 "</key>")),
+          "TokenSignatureInvalid", "IDX10511: Signature validation failed. Keys tried: 1. kid: ''. Access denied.");
+    rig.certificates = &certificate;
+    rig.n_certificates = 1;
+    rig_refused_inbound(BY_HEADER("", "<decryption-keys><key certificate-id='d'/></decryption-keys>"), "did you mean 'c'?");
+    passes("Authorization: Bearer " SAMPLE_JWE_OAEP, BY_CERTIFICATE);
+    assert_int_equal(rig.worked, 1);
+    rig.certificates = &public;
+    rig_refused_inbound(BY_CERTIFICATE, "certificate 'c': its private key is not known");
+}
+
 /* ---- providers ---- */
 
 static struct jwt_provider sample_provider(const char *issuer)
@@ -364,7 +392,9 @@ static void test_refused(void **state)
         { BY_HEADER("", KEYS "<required-claims/>"), "<required-claims> needs a <claim>" },
         { BY_HEADER("", KEYS "<required-claims><claim/></required-claims>"), "name" },
         { BY_HEADER("", KEYS "<required-claims><claim name='a' match='some'/></required-claims>"), "expected one of all, any" },
-        { BY_HEADER("", KEYS "<decryption-keys><key>AAAA</key></decryption-keys>"), "encrypted tokens (JWE) are not built yet" },
+        { BY_HEADER("", KEYS "<decryption-keys/>"), "<decryption-keys> needs a <key>" },
+        { BY_HEADER("", KEYS "<decryption-keys><key n='AQAB' e='AQAB'/></decryption-keys>"), "a public key, which decrypts nothing" },
+        { ENTRA("", "<decryption-keys><key certificate-id='c'/></decryption-keys>"), "certificate 'c' is not known" },
         { BY_HEADER("", KEYS "<claims/>"), "claims" },
         { "<validate-azure-ad-token/>", "tenant-id" },
         { "<validate-azure-ad-token tenant-id='a/b'/>", "\"a/b\" is neither an id nor a domain" },
@@ -394,6 +424,7 @@ int main(void)
         rig_test(test_inline_public_keys),
         rig_test(test_claims),
         rig_test(test_output_variable),
+        rig_test(test_encrypted_tokens),
         rig_test(test_providers),
         rig_test(test_a_provider_that_was_never_fetched),
         rig_test(test_key_rollover),
