@@ -8,6 +8,7 @@
 
 #include "app/counters.h"
 #include "app/gateway.h"
+#include "app/identity.h"
 #include "app/live.h"
 #include "app/metrics.h"
 #include "app/oidc.h"
@@ -234,6 +235,7 @@ static int prepare(struct serve *s)
     gateway.https_port = (unsigned)settings_u64(&s->cli->settings, SET_HTTPS_PORT);
     gateway.health_backends = slice_from(settings_text(&s->cli->settings, SET_HEALTH_BACKENDS));
     serve_apply_settings(&s->cli->settings);
+    identity_open(settings_text(&s->cli->settings, SET_IMDS_ENDPOINT));
     if (!metrics_set_buckets(slice_from(settings_text(&s->cli->settings, SET_OTEL_BUCKETS))))
         return cli_fail(CLI_USAGE, "%s: \"%s\": give at most %u ascending milliseconds, like 5,10,25.5", settings_name(SET_OTEL_BUCKETS),
                         settings_text(&s->cli->settings, SET_OTEL_BUCKETS), METRICS_BUCKETS_MAX);

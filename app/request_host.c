@@ -3,6 +3,7 @@
 
 #include "app/counters.h"
 #include "app/gateway.h"
+#include "app/identity.h"
 #include "app/oidc.h"
 #include "app/quota.h"
 #include "platform/fiber.h"
@@ -83,6 +84,20 @@ static void host_leave(struct rt *rt, struct slice key)
     concurrency_leave(key);
 }
 
+/* ---- the machine's identity ---- */
+
+static bool host_identity_token(struct rt *rt, struct slice resource, struct slice client, struct slice *token,
+                                struct rt_fault *fault)
+{
+    struct err err;
+
+    if (identity_token(resource, client, rt->arena, token, &err))
+        return true;
+    *fault = (struct rt_fault){ .status = 500, .internal = true, .reason = "BackendConnectionFailure",
+                                .message = arena_copy(rt->arena, slice_from(err.text)) };
+    return false;
+}
+
 /* ---- time and the rest ---- */
 
 static uint64_t host_now(struct rt *rt)
@@ -156,6 +171,7 @@ const struct rt_host request_host = {
     .enter = host_enter,
     .leave = host_leave,
     .traffic = host_traffic,
+    .identity_token = host_identity_token,
     .now = host_now,
     .wall = host_wall,
     .sleep = host_sleep,

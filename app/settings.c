@@ -47,7 +47,7 @@ static const char *const source_names[] = { "default", "file", "environment", "-
 /* First parts of the names that are ours in an environment full of others'. */
 static const char *const families[] = { "config.", "gateway.", "cache.", "net.", "telemetry.", "admin.", "limits.",
                                         "timeout.", "health.", "certificates.", "observability.", "security.",
-                                        "neighborhood.", "policy.", "k8s.", "runtime." };
+                                        "neighborhood.", "policy.", "k8s.", "runtime.", "identity." };
 
 void settings_open(struct settings *s)
 {

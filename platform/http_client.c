@@ -353,6 +353,8 @@ static bool prepare(struct transfer *t)
     SET(CURLOPT_URL, t->request->url);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTPHEADER, t->lines);
+    if (t->request->no_proxy)
+        SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_ERRORBUFFER, t->error);
     SET(CURLOPT_PRIVATE, t);

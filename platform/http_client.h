@@ -54,6 +54,7 @@ struct http_client_request {
     const _Atomic bool *stop;         /* may be NULL: looked at twice a second, true ends it */
     bool skip_verify;                 /* config.service.endpoint.disableCertificateValidation */
     bool follow_redirects;
+    bool no_proxy;                    /* whatever the environment says */
 };
 
 struct http_client_result {

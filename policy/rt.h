@@ -209,6 +209,10 @@ struct rt_host {
                       uint64_t bytes);
     /* Bytes received from and sent to the client for this request so far. */
     uint64_t (*traffic)(struct rt *rt);
+    /* An access token of the machine's own identity for a resource; client: which of its identities, or empty. The token lives as long
+     * as the request. Waits. On failure fills *fault. */
+    bool (*identity_token)(struct rt *rt, struct slice resource, struct slice client, struct slice *token,
+                           struct rt_fault *fault);
     /* One more inside `key`? False when `max` are. Every true is followed by one leave. */
     bool (*enter)(struct rt *rt, struct slice key, uint64_t max);
     void (*leave)(struct rt *rt, struct slice key);

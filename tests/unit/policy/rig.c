@@ -66,7 +66,9 @@ static bool host_send(struct rt *rt, const struct rt_send *s, struct rt_message 
     rig.calls++;
     rig.call_timeout_ms = s->timeout_ms;
     snprintf(rig.call, sizeof rig.call, "%.*s %.*s [%s] %.*s", SLICE_ARG(m->method), SLICE_ARG(s->url),
-             rig_field(&m->fields, "X-A") ? rig_field(&m->fields, "X-A") : "",
+             rig_field(&m->fields, "X-A")             ? rig_field(&m->fields, "X-A")
+             : rig_field(&m->fields, "Authorization") ? rig_field(&m->fields, "Authorization")
+                                                      : "",
              SLICE_ARG(m->body.state == RT_BODY_SLICE ? m->body.data : SLICE("-")));
     if (rig.call_status == 0) {
         *fault = (struct rt_fault){ .status = 500, .internal = true, .reason = "Timeout", .message = SLICE("too late") };
@@ -84,6 +86,16 @@ static bool host_send_one_way(struct rt *rt, const struct rt_send *s)
     struct rt_fault fault;
 
     return host_send(rt, s, &dropped, &fault);
+}
+
+static bool host_identity_token(struct rt *rt, struct slice resource, struct slice client, struct slice *token,
+                                struct rt_fault *fault)
+{
+    snprintf(rig.token_for, sizeof rig.token_for, "%.*s [%.*s]", SLICE_ARG(resource), SLICE_ARG(client));
+    *token = arena_copy(rt->arena, slice_from(rig.token));
+    *fault = (struct rt_fault){ .status = 500, .internal = true, .reason = "BackendConnectionFailure",
+                                .message = SLICE("IMDS: refused") };
+    return rig.token;
 }
 
 static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault)
@@ -292,6 +304,7 @@ static const struct rt_host rig_host = {
     .quota_take = host_quota_take,
     .quota_add = host_quota_add,
     .traffic = host_traffic,
+    .identity_token = host_identity_token,
     .enter = host_enter,
     .leave = host_leave,
     .now = host_now,

@@ -56,7 +56,7 @@ struct rig {
     /* the scripted service of send-request */
     int call_status;           /* 0: the call fails with Timeout */
     unsigned calls;
-    char call[1024];           /* the last one: "METHOD URL [X-A] BODY" */
+    char call[1024];           /* the last one: "METHOD URL [X-A, or Authorization] BODY" */
     uint64_t call_timeout_ms;
 
     /* what the host knows of a provider: now, and when its keys do not fit (NULL: no more) */
@@ -65,6 +65,10 @@ struct rig {
     unsigned provider_asked, provider_held, worked;
     const struct fact_certificate *certificates; /* of the configuration */
     unsigned n_certificates;
+
+    /* the machine's identity */
+    const char *token;         /* NULL: there is none */
+    char token_for[256];       /* "RESOURCE [CLIENT]" of the last question */
 
     /* time, counters, trace */
     uint64_t now_ns, wall_ns;

@@ -1,4 +1,5 @@
-/* The policies that let in or keep out: check-header, ip-filter, cors, authentication-basic. */
+/* The policies that let in or keep out: check-header, ip-filter, cors, authentication-basic,
+ * authentication-managed-identity. */
 #include "tests/unit/policy/rig.h"
 
 /* ---- check-header ---- */
@@ -311,6 +312,74 @@ static void test_authentication_basic(void **state)
     assert_field(&rig.rt.request, "Authorization", "Basic dTpwOnE=");
 }
 
+/* ---- authentication-managed-identity ---- */
+
+#define IDENTITY(attributes) "<authentication-managed-identity resource='https://vault.azure.net'" attributes "/>"
+
+static void run_identity(const char *statements)
+{
+    rig_request("GET", "/", "Authorization: Bearer x", NULL);
+    rig_inbound(statements);
+    rig_run();
+}
+
+static void test_managed_identity(void **state)
+{
+    rig.token = "ey.a-b";
+    rig.rt.tracing = true;
+    run_identity(IDENTITY(""));
+    assert_field(&rig.rt.request, "Authorization", "Bearer ey.a-b");
+    assert_string_equal(rig.token_for, "https://vault.azure.net []");
+    run_identity("<authentication-managed-identity resource=\" @(\"api://\" + context.Request.Method) \" "
+                 "client-id=' @(\"c1\") ' ignore-error='true'/>");
+    assert_string_equal(rig.token_for, "api://GET [c1]");
+    assert_field(&rig.rt.request, "Authorization", "Bearer ey.a-b");
+}
+
+/* With a variable no field is set. */
+static void test_managed_identity_variable(void **state)
+{
+    rig.token = "ey.a-b";
+    run_identity(IDENTITY(" output-token-variable-name='t'"));
+    assert_string_equal(rig_variable("t"), "ey.a-b");
+    assert_field(&rig.rt.request, "Authorization", "Bearer x");
+}
+
+static void test_managed_identity_failures(void **state)
+{
+    run_identity(IDENTITY(""));
+    assert_last_error("authentication-managed-identity", "BackendConnectionFailure", "IMDS: refused");
+    assert_int_equal(rig.rt.response.status, 500);
+    assert_int_equal(rig.forwarded, 0);
+    run_identity(IDENTITY(" ignore-error='true'"));
+    assert_false(rig.rt.error.present);
+    assert_field(&rig.rt.request, "Authorization", "Bearer x");
+    run_identity("<set-variable name='t' value='old'/>" IDENTITY(" ignore-error='true' output-token-variable-name='t'"));
+    assert_string_equal(rig_variable("t"), "(none)");
+    rig.token = "ey";
+    run_identity("<authentication-managed-identity resource='@(\" \")'/>");
+    assert_last_error("authentication-managed-identity", "BackendConnectionFailure", "The resource is empty.");
+}
+
+static void test_managed_identity_refused(void **state)
+{
+    rig_refused_inbound("<authentication-managed-identity/>", "resource");
+    rig_refused_inbound(IDENTITY(" ignore-error='@(true)'"), "ignore-error");
+    rig_refused_inbound(IDENTITY(" output-token-variable-name='@(\"a\")'"), "output-token-variable-name");
+}
+
+/* In send-request it is that request's, in any section. */
+static void test_managed_identity_of_a_call(void **state)
+{
+    rig.token = "ey.a-b";
+    rig.call_status = 200;
+    rig_request("GET", "/", "Authorization: Bearer x", NULL);
+    rig_outbound("<send-request response-variable-name='r'><set-url>http://s</set-url>" IDENTITY("") "</send-request>");
+    rig_run();
+    assert_string_equal(rig.call, "GET http://s [Bearer ey.a-b] -");
+    assert_field(&rig.rt.request, "Authorization", "Bearer x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +399,11 @@ int main(void)
         rig_test(test_cors_of_an_outer_scope),
         rig_test(test_cors_of_a_fragment),
         rig_test(test_authentication_basic),
+        rig_test(test_managed_identity),
+        rig_test(test_managed_identity_variable),
+        rig_test(test_managed_identity_failures),
+        rig_test(test_managed_identity_refused),
+        rig_test(test_managed_identity_of_a_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
