@@ -254,7 +254,7 @@ static size_t gather(struct total *totals, size_t room)
 }
 
 /* A label value: backslash, quote and newline escaped (Prometheus exposition format 0.0.4). */
-static void put_label(struct buf *b, const char *name, struct slice value)
+void metrics_put_label(struct buf *b, const char *name, struct slice value)
 {
     buf_puts(b, name);
     buf_puts(b, "=\"");
@@ -286,9 +286,9 @@ static void write_requests(struct buf *b)
         const struct operation_name *name = &metrics.operations[totals[i].key >> 32];
         unsigned method = (unsigned)(totals[i].key >> 16 & 0xff);
         buf_puts(b, "gateway_requests_total{");
-        put_label(b, "api", name->api);
+        metrics_put_label(b, "api", name->api);
         buf_putc(b, ',');
-        put_label(b, "operation", name->operation);
+        metrics_put_label(b, "operation", name->operation);
         buf_printf(b, ",method=\"%s\",status_code=\"%u\"} ", method < COUNT_OF(method_names) ? method_names[method] : "other",
                    (unsigned)(totals[i].key & 0xffff));
         buf_put_u64(b, totals[i].count);
@@ -299,7 +299,7 @@ static void write_requests(struct buf *b)
 static void write_bucket(struct buf *b, const char *name, struct slice api, unsigned i, uint64_t below)
 {
     buf_printf(b, "%s_bucket{", name);
-    put_label(b, "api", api);
+    metrics_put_label(b, "api", api);
     if (i < metrics.n_buckets)
         buf_printf(b, ",le=\"%g\"} %llu\n", (double)metrics.buckets_us[i] / 1e6, (unsigned long long)below);
     else
@@ -325,9 +325,9 @@ static void write_histogram(struct buf *b, const char *name, uint32_t api, size_
     for (unsigned i = 0; i <= metrics.n_buckets; i++)
         write_bucket(b, name, metrics.apis[api], i, below += buckets[i]);
     buf_printf(b, "%s_sum{", name);
-    put_label(b, "api", metrics.apis[api]);
+    metrics_put_label(b, "api", metrics.apis[api]);
     buf_printf(b, "} %llu.%06llu\n%s_count{", (unsigned long long)(sum / 1000000), (unsigned long long)(sum % 1000000), name);
-    put_label(b, "api", metrics.apis[api]);
+    metrics_put_label(b, "api", metrics.apis[api]);
     buf_printf(b, "} %llu\n", (unsigned long long)below);
 }
 
@@ -351,6 +351,7 @@ void metrics_write(struct buf *out)
     buf_printf(out, "holdfast_arena_overflows_total %llu\n", (unsigned long long)metrics.events[METRICS_ARENA_OVERFLOW]);
     metrics_head(out, "holdfast_certificate_errors_total", "counter", "Changed certificates that could not be used: the old one stayed.");
     buf_printf(out, "holdfast_certificate_errors_total %llu\n", (unsigned long long)metrics.events[METRICS_CERTIFICATE_ERROR]);
+    metrics_custom_write(out);
 }
 
 uint64_t metrics_requests_total(void)

@@ -36,6 +36,25 @@ void metrics_event(enum metrics_event event);
 
 /* "# HELP" and "# TYPE" lines of a metric. */
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+/* name="value", escaped. */
+void metrics_put_label(struct buf *b, const char *name, struct slice value);
+
+/* ---- custom metrics (emit-metric): what policies name themselves ---- */
+
+/* Series in the life of the process, bytes of one with its labels, and of a label's value (the rest is cut). What comes above is
+ * counted in holdfast_custom_metrics_dropped_total alone. */
+#define METRICS_CUSTOM_MAX 4096u
+#define METRICS_CUSTOM_BYTES_MAX 1024u
+#define METRICS_CUSTOM_VALUE_MAX 256u
+struct metrics_label {
+    struct slice name, value;
+};
+/* Add to the counter "space_name_total" with these labels; names are made such as Prometheus takes: what is no letter, digit or '_'
+ * becomes '_'. scratch: for the text. Any thread. False: it is dropped (the limits above, or no number that a counter can grow by). */
+bool metrics_custom(struct arena *scratch, struct slice space, struct slice name, double value, const struct metrics_label *labels,
+                    unsigned n);
+void metrics_custom_write(struct buf *out);
+
 /* What is counted here, as exposition text. Any thread. */
 void metrics_write(struct buf *out);
 /* Requests counted so far (for status reports). */

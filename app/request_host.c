@@ -4,6 +4,7 @@
 #include "app/counters.h"
 #include "app/gateway.h"
 #include "app/identity.h"
+#include "app/metrics.h"
 #include "app/oidc.h"
 #include "app/quota.h"
 #include "platform/fiber.h"
@@ -98,6 +99,16 @@ static bool host_identity_token(struct rt *rt, struct slice resource, struct sli
     return false;
 }
 
+static void host_metric(struct rt *rt, struct slice space, struct slice name, double value, const struct rt_dimension *d, unsigned n)
+{
+    struct metrics_label labels[METRIC_DIMENSIONS_MAX];
+
+    for (unsigned i = 0; i < n && i < METRIC_DIMENSIONS_MAX; i++)
+        labels[i] = (struct metrics_label){ d[i].name, d[i].value };
+    if (!metrics_custom(rt->arena, space, name, value, labels, n))
+        rt_trace(rt, "dropped: no counter grows by this, or there are too many series");
+}
+
 /* ---- time and the rest ---- */
 
 static uint64_t host_now(struct rt *rt)
@@ -172,6 +183,7 @@ const struct rt_host request_host = {
     .leave = host_leave,
     .traffic = host_traffic,
     .identity_token = host_identity_token,
+    .metric = host_metric,
     .now = host_now,
     .wall = host_wall,
     .sleep = host_sleep,

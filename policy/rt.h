@@ -175,6 +175,11 @@ struct rt_trace {
     bool custom;                    /* of a trace policy or context.Trace(): also goes to the log */
 };
 
+/* A dimension of a custom metric. */
+struct rt_dimension {
+    struct slice name, value;
+};
+
 /* Filled by app; by fakes in unit tests. Functions that may wait say so. NULL: not available (the user of it
  * fails). */
 struct rt_host {
@@ -213,6 +218,8 @@ struct rt_host {
      * as the request. Waits. On failure fills *fault. */
     bool (*identity_token)(struct rt *rt, struct slice resource, struct slice client, struct slice *token,
                            struct rt_fault *fault);
+    /* Add to a custom metric: one series for each set of values of the dimensions. May be NULL. */
+    void (*metric)(struct rt *rt, struct slice space, struct slice name, double value, const struct rt_dimension *d, unsigned n);
     /* One more inside `key`? False when `max` are. Every true is followed by one leave. */
     bool (*enter)(struct rt *rt, struct slice key, uint64_t max);
     void (*leave)(struct rt *rt, struct slice key);
@@ -429,6 +436,7 @@ void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level lev
 /* ---- what several policies share ---- */
 #include "policy/convert.h"
 #include "policy/limit.h"
+#include "policy/metric.h"
 #include "policy/send.h"
 #include "policy/validate_token.h"
 

@@ -98,6 +98,18 @@ static bool host_identity_token(struct rt *rt, struct slice resource, struct sli
     return rig.token;
 }
 
+static void host_metric(struct rt *rt, struct slice space, struct slice name, double value, const struct rt_dimension *d,
+                        unsigned n)
+{
+    struct buf b;
+
+    buf_init(&b, rt->arena);
+    buf_printf(&b, "%s%.*s/%.*s=%g", rig.metrics, SLICE_ARG(space), SLICE_ARG(name), value);
+    for (unsigned i = 0; i < n; i++)
+        buf_printf(&b, " %.*s=%.*s", SLICE_ARG(d[i].name), SLICE_ARG(d[i].value));
+    snprintf(rig.metrics, sizeof rig.metrics, "%.*s\n", SLICE_ARG(buf_slice(&b)));
+}
+
 static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault)
 {
     (void)rt;
@@ -305,6 +317,7 @@ static const struct rt_host rig_host = {
     .quota_add = host_quota_add,
     .traffic = host_traffic,
     .identity_token = host_identity_token,
+    .metric = host_metric,
     .enter = host_enter,
     .leave = host_leave,
     .now = host_now,

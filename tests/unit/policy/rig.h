@@ -70,6 +70,9 @@ struct rig {
     const char *token;         /* NULL: there is none */
     char token_for[256];       /* "RESOURCE [CLIENT]" of the last question */
 
+    /* custom metrics: a line "SPACE/NAME=VALUE DIMENSION=VALUE ..." each */
+    char metrics[2048];
+
     /* time, counters, trace */
     uint64_t now_ns, wall_ns;
     uint64_t slept_ms[16];
