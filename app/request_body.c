@@ -203,6 +203,22 @@ bool request_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fau
     return decode(r, m, fault);
 }
 
+/* Compressed JSON becomes some 3 to 8 times as long. */
+#define CODED_GROWTH 8u
+
+bool request_body_fits(struct rt *rt, const struct rt_message *m)
+{
+    const struct request *r = rt->app;
+    const struct forward *f = m->app;
+    enum http_framing framing = m->is_response ? f->response.framing : r->head->framing;
+    uint64_t length = m->is_response ? f->response.length : r->head->length;
+
+    if (m->is_response && f->options.unbuffered)
+        return false;
+    return framing != HTTP_BODY_LENGTH ||
+           length <= gateway.body_buffered_max / (coding_of(m) == CODING_NONE ? 1 : CODED_GROWTH);
+}
+
 char *request_body_room(struct rt *rt, size_t n)
 {
     struct request *r = rt->app;

@@ -172,6 +172,7 @@ const struct rt_host request_host = {
     .send = request_send,
     .send_one_way = request_send_one_way,
     .body_read = request_body_read,
+    .body_fits = request_body_fits,
     .body_room = request_body_room,
     .backend = host_backend,
     .backend_url = host_backend_url,

@@ -62,9 +62,10 @@ bool request_send_one_way(struct rt *rt, const struct rt_send *s);
 bool request_keep_body(struct request *r, struct block_chain *chain, struct slice *out) WARN_UNUSED;
 /* Give back what bodies hold. */
 void request_free_bodies(struct request *r);
-/* rt_host.forward, body_read and body_room. */
+/* rt_host.forward, body_read, body_fits and body_room. */
 enum verdict request_forward(struct rt *rt, const struct rt_forward *options);
 bool request_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault);
+bool request_body_fits(struct rt *rt, const struct rt_message *m);
 char *request_body_room(struct rt *rt, size_t n);
 /* The streamed request body, whole, so that it can be sent more than once. False: *fault is filled. */
 bool request_body_keep(struct request *r, struct rt_fault *fault);

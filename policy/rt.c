@@ -596,6 +596,20 @@ bool rt_defer_sent(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, vo
     return defer(rt, &rt->after_sending, &what);
 }
 
+bool rt_on_answer(struct rt *rt, enum verdict (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
+                  void *data)
+{
+    struct rt_awaiting *w = arena_new(rt->arena, struct rt_awaiting), **end = &rt->awaiting;
+
+    if (!w)
+        return rt_fail_memory(rt), false;
+    *w = (struct rt_awaiting){ .run = fn, .plan = plan, .data = data, .step = rt->step };
+    while (*end)
+        end = &(*end)->next;
+    *end = w;
+    return true;
+}
+
 void rt_trace_line(struct rt *rt, const char *fmt, ...)
 {
     struct rt_trace t = { .step = rt->step,

@@ -197,6 +197,9 @@ struct rt_host {
     /* Room for a body of n bytes outside of the arena, until the request ends; NULL: the limits of bodies are
      * reached. May be NULL: the arena is taken. */
     char *(*body_room)(struct rt *rt, size_t n);
+    /* May the body of m, which is not read yet, be made whole without harm? False: it is passed on piece by piece, or longer than
+     * a whole one may be. May be NULL: none may. */
+    bool (*body_fits)(struct rt *rt, const struct rt_message *m);
     /* A backend by id / by a URL that was computed. NULL: unknown, or err says what is wrong with the URL. */
     const struct fact_backend *(*backend)(struct rt *rt, struct slice id);
     const struct fact_backend *(*backend_url)(struct rt *rt, struct slice url, struct err *err);
@@ -278,6 +281,15 @@ struct rt_deferred {
     const struct policy_step *step;
 };
 
+/* Something to do when the backend has answered (rt_on_answer). */
+struct rt_awaiting {
+    struct rt_awaiting *next;
+    enum verdict (*run)(struct rt *rt, const void *plan, void *data);
+    const void *plan;
+    void *data;
+    const struct policy_step *step;
+};
+
 /* One request while policies run over it. Set up by rt_init and then by app; app reads request and response
  * from it. */
 struct rt {
@@ -324,6 +336,7 @@ struct rt {
     struct rt_message *sent;            /* ON_SENT: the request that send-request is making */
     struct http_fields late_fields;     /* rt_late_header */
     struct rt_deferred *deferred, *after_sending;
+    struct rt_awaiting *awaiting;       /* in order */
     unsigned skip;                      /* POLICY_... flags of statements that do not run */
     unsigned trace_lines;               /* written so far */
     bool preflight;                     /* policy_run_preflight: cors answers */
@@ -423,6 +436,10 @@ bool rt_defer(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *d
               void *data) WARN_UNUSED;
 /* Run fn when the answer has been sent, as far as it went. The program may be gone by then: `data` is all it has. */
 bool rt_defer_sent(struct rt *rt, void (*fn)(struct rt *rt, const void *plan, void *data), void *data) WARN_UNUSED;
+/* Run fn before outbound, when inbound and backend have come to a response; first in first out. Nothing else of outbound runs when
+ * it fails. */
+bool rt_on_answer(struct rt *rt, enum verdict (*fn)(struct rt *rt, const void *plan, void *data), const void *plan,
+                  void *data) WARN_UNUSED;
 /* A line of the request trace; nothing is formatted unless rt->tracing. */
 #define rt_trace(rt, ...)                           \
     do {                                            \
@@ -436,6 +453,7 @@ void rt_trace_custom(struct rt *rt, struct slice source, enum rt_trace_level lev
 /* ---- what several policies share ---- */
 #include "policy/convert.h"
 #include "policy/limit.h"
+#include "policy/llm.h"
 #include "policy/metric.h"
 #include "policy/send.h"
 #include "policy/validate_token.h"

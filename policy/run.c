@@ -158,6 +158,18 @@ static void begin(struct rt *rt)
     rt->skip = rt->operation && rt->operation->is_websocket ? POLICY_NO_WEBSOCKET : 0;
 }
 
+static enum verdict run_awaiting(struct rt *rt)
+{
+    enum verdict v = VERDICT_NEXT;
+
+    for (const struct rt_awaiting *w = rt->awaiting; w && v == VERDICT_NEXT; w = w->next) {
+        rt->step = w->step;
+        v = w->run(rt, w->plan, w->data);
+    }
+    rt->step = NULL;
+    return v;
+}
+
 void policy_run(struct rt *rt)
 {
     enum verdict v;
@@ -168,7 +180,9 @@ void policy_run(struct rt *rt)
         v = run_section(rt, SECTION_BACKEND);
     if (v == VERDICT_NEXT || v == VERDICT_ANSWERED) {
         rt_need_response(rt);
-        v = run_section(rt, SECTION_OUTBOUND);
+        v = run_awaiting(rt);
+        if (v == VERDICT_NEXT)
+            v = run_section(rt, SECTION_OUTBOUND);
     }
     if (v == VERDICT_FAIL)
         run_on_error(rt);

@@ -124,6 +124,11 @@ static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault 
     return true;
 }
 
+static bool host_body_fits(struct rt *rt, const struct rt_message *m)
+{
+    return !rig.body_too_long;
+}
+
 static struct fact_backend *new_backend(struct arena *a, struct slice url, struct err *err)
 {
     struct fact_backend *b = arena_new(a, struct fact_backend);
@@ -309,6 +314,7 @@ static const struct rt_host rig_host = {
     .send = host_send,
     .send_one_way = host_send_one_way,
     .body_read = host_body_read,
+    .body_fits = host_body_fits,
     .backend = host_backend,
     .backend_url = host_backend_url,
     .rate_take = host_rate_take,

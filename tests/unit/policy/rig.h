@@ -51,7 +51,7 @@ struct rig {
     unsigned forwarded;        /* calls so far */
     struct rt_forward options; /* of the last one */
     char sent_url[512], sent_method[32], sent_body[1024];
-    bool body_fails;
+    bool body_fails, body_too_long; /* the latter: it does not fit */
 
     /* the scripted service of send-request */
     int call_status;           /* 0: the call fails with Timeout */

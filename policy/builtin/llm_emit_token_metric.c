@@ -1,0 +1,10 @@
+/* llm-emit-token-metric: see policy/llm_metric.c. */
+#include "policy/rt.h"
+
+const struct policy_def policy_llm_emit_token_metric = {
+    .name = "llm-emit-token-metric",
+    .sections = IN_INBOUND,
+    .compile = llm_metric_compile,
+    .run = llm_metric_run,
+    .doc = "Count the tokens that a language model used, on the Prometheus port",
+};
