@@ -5,8 +5,7 @@
 
 /* ---- rates ---- */
 
-static struct slice compile_header(struct comp *c, const struct xml_node *n, const char *attr,
-                                   struct slice otherwise)
+struct slice limit_compile_header(struct comp *c, const struct xml_node *n, const char *attr, struct slice otherwise)
 {
     struct value v = comp_attr_field(c, n, attr, VALUE_LITERAL);
 
@@ -15,9 +14,9 @@ static struct slice compile_header(struct comp *c, const struct xml_node *n, con
 
 void limit_compile_report(struct comp *c, const struct xml_node *n, struct limit_report *r)
 {
-    r->retry_header = compile_header(c, n, "retry-after-header-name", SLICE("Retry-After"));
-    r->remaining_header = compile_header(c, n, "remaining-calls-header-name", SLICE_NONE);
-    r->total_header = compile_header(c, n, "total-calls-header-name", SLICE_NONE);
+    r->retry_header = limit_compile_header(c, n, "retry-after-header-name", SLICE("Retry-After"));
+    r->remaining_header = limit_compile_header(c, n, "remaining-calls-header-name", SLICE_NONE);
+    r->total_header = limit_compile_header(c, n, "total-calls-header-name", SLICE_NONE);
     r->retry_variable = comp_attr_text(c, n, "retry-after-variable-name", VALUE_OPTIONAL);
     r->remaining_variable = comp_attr_text(c, n, "remaining-calls-variable-name", VALUE_OPTIONAL);
 }
@@ -32,14 +31,14 @@ void limit_check_period(struct comp *c, const struct xml_node *n, const struct v
                      PERIOD_ORIGINAL_S);
 }
 
-static bool write_header(struct rt *rt, struct slice name, uint64_t number)
+bool limit_write_header(struct rt *rt, struct slice name, uint64_t number)
 {
     if (!name.n)
         return true;
     return rt_late_header(rt, name, rt_printf(rt, "%llu", (unsigned long long)number));
 }
 
-static bool write_variable(struct rt *rt, struct slice name, uint64_t number)
+bool limit_write_variable(struct rt *rt, struct slice name, uint64_t number)
 {
     return !name.n ||
            rt_set_variable(rt, name, expr_value_from_int((int32_t)(number < INT32_MAX ? number : INT32_MAX)));
@@ -47,13 +46,13 @@ static bool write_variable(struct rt *rt, struct slice name, uint64_t number)
 
 bool limit_report_total(struct rt *rt, const struct limit_report *r, uint64_t calls)
 {
-    return write_header(rt, r->total_header, calls);
+    return limit_write_header(rt, r->total_header, calls);
 }
 
 bool limit_report_remaining(struct rt *rt, const struct limit_report *r, uint64_t remaining)
 {
-    return write_header(rt, r->remaining_header, remaining) &&
-           write_variable(rt, r->remaining_variable, remaining);
+    return limit_write_header(rt, r->remaining_header, remaining) &&
+           limit_write_variable(rt, r->remaining_variable, remaining);
 }
 
 enum verdict limit_deny_rate(struct rt *rt, const struct limit_report *r, uint64_t seconds)
@@ -70,7 +69,7 @@ enum verdict limit_deny_rate(struct rt *rt, const struct limit_report *r, uint64
 
     if (!fault.text.p || !fault.header_value.p)
         return rt_fail_memory(rt);
-    return write_variable(rt, r->retry_variable, seconds) ? rt_fail_fault(rt, NULL, &fault) : VERDICT_FAIL;
+    return limit_write_variable(rt, r->retry_variable, seconds) ? rt_fail_fault(rt, NULL, &fault) : VERDICT_FAIL;
 }
 
 /* ---- quotas ---- */
@@ -172,6 +171,17 @@ void limit_window(struct rt *rt, const struct limit_quota *q, struct rt_quota_wi
 {
     w->period_s = q->period_s;
     w->index = q->period_s ? seconds_since_start(rt, q) / q->period_s : 0;
+}
+
+int64_t limit_days_from_civil(int64_t y, unsigned m, unsigned d)
+{
+    y -= m <= 2;
+    int64_t era = y / 400;
+    unsigned yoe = (unsigned)(y - era * 400);
+    unsigned doy = (153 * (m + (m > 2 ? -3u : 9u)) + 2) / 5 + d - 1;
+    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+
+    return era * 146097 + (int64_t)doe - 719468;
 }
 
 /* [d.]hh:mm:ss */

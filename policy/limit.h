@@ -10,6 +10,11 @@ struct limit_report {
     struct slice retry_variable, remaining_variable;
 };
 void limit_compile_report(struct comp *c, const struct xml_node *n, struct limit_report *r);
+/* A field name that is written to; `otherwise` without the attribute. */
+struct slice limit_compile_header(struct comp *c, const struct xml_node *n, const char *attr, struct slice otherwise);
+/* A number into a field of the final answer, into a variable (int); no name: nothing. */
+bool limit_write_header(struct rt *rt, struct slice name, uint64_t number) WARN_UNUSED;
+bool limit_write_variable(struct rt *rt, struct slice name, uint64_t number) WARN_UNUSED;
 /* The limit's size; written whether the call passes or not. */
 bool limit_report_total(struct rt *rt, const struct limit_report *r, uint64_t calls) WARN_UNUSED;
 bool limit_report_remaining(struct rt *rt, const struct limit_report *r, uint64_t remaining) WARN_UNUSED;
@@ -36,6 +41,9 @@ void limit_compile_quota(struct comp *c, const struct xml_node *n, uint64_t leas
 void limit_window(struct rt *rt, const struct limit_quota *q, struct rt_quota_window *w);
 /* 403 with its body. */
 enum verdict limit_deny_quota(struct rt *rt, const struct limit_quota *q, const struct rt_quota_use *use);
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar (Hinnant, "chrono-compatible low-level date algorithms"). */
+int64_t limit_days_from_civil(int64_t y, unsigned m, unsigned d);
 
 /* ---- limits inside of limits: <api>, <operation> (rate-limit, quota) ---- */
 

@@ -32,4 +32,13 @@ void llm_read_usage(struct arena *a, struct slice body, bool events, struct llm_
 bool llm_metric_compile(struct comp *c, const struct xml_node *n, const void **plan);
 enum verdict llm_metric_run(struct rt *rt, const void *plan);
 
+/* llm-token-limit and azure-openai-token-limit are the same, and share their counters. */
+bool llm_limit_compile(struct comp *c, const struct xml_node *n, const void **plan);
+enum verdict llm_limit_run(struct rt *rt, const void *plan);
+
+/* The periods of token-quota-period: hours, days, weeks (from Monday), months and years of UTC. The one that wall_s (seconds since
+ * 1970) is in, and the seconds that are left of it. */
+enum llm_period { LLM_HOURLY, LLM_DAILY, LLM_WEEKLY, LLM_MONTHLY, LLM_YEARLY };
+uint64_t llm_quota_window(uint64_t wall_s, enum llm_period period, struct rt_quota_window *w);
+
 #endif

@@ -27,19 +27,6 @@ static unsigned two_digits(struct slice s, size_t at)
     return (unsigned)(s.p[at] - '0') * 10 + (unsigned)(s.p[at + 1] - '0');
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar (Hinnant, "chrono-compatible low-level date
- * algorithms"). */
-static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
-{
-    y -= m <= 2;
-    int64_t era = y / 400;
-    unsigned yoe = (unsigned)(y - era * 400);
-    unsigned doy = (153 * (m + (m > 2 ? -3u : 9u)) + 2) / 5 + d - 1;
-    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-
-    return era * 146097 + (int64_t)doe - 719468;
-}
-
 /* yyyy-MM-ddTHH:mm:ss[Z] */
 static bool parse_start(struct slice s, int64_t *seconds)
 {
@@ -57,7 +44,7 @@ static bool parse_start(struct slice s, int64_t *seconds)
              day = two_digits(s, 8);
     if (year == 0 || month == 0 || month > 12 || day == 0 || day > 31)
         return false;
-    *seconds = days_from_civil(year, month, day) * 86400 + two_digits(s, 11) * 3600 + two_digits(s, 14) * 60 +
+    *seconds = limit_days_from_civil(year, month, day) * 86400 + two_digits(s, 11) * 3600 + two_digits(s, 14) * 60 +
                two_digits(s, 17);
     return true;
 }
