@@ -191,7 +191,7 @@ static bool make_api(struct builder *b, const struct part *p)
         .is_current = json_bool(json_get(p->properties, "isCurrent"), api->root_id.n == p->id.n),
         .service_url = part_text(p, "serviceUrl"),
         .key_header = text_or(json_str(json_get(names, "header")), SLICE("Ocp-Apim-Subscription-Key")),
-        .key_query = text_or(json_str(json_get(names, "query")), SLICE("subscription-key")),
+        .key_query = text_or(json_str(json_get(names, "query")), SLICE(DEFAULT_KEY_QUERY)),
     };
     api->subscription_required = json_bool(json_get(p->properties, "subscriptionRequired"), true);
     api->metrics_id = metrics_operation_id(api->root_id, SLICE(""));

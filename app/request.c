@@ -247,11 +247,13 @@ static void answer(struct request *r)
 
 static void remember_names(struct request *r, bool copy)
 {
-    struct slice *names[] = { &r->api_id, &r->api_revision, &r->operation_id, &r->product_id, &r->subscription_id, &r->region };
+    struct slice *names[] = { &r->api_id, &r->api_revision, &r->operation_id, &r->product_id, &r->subscription_id, &r->region,
+                              &r->key_query };
 
     if (r->api) {
         r->api_id = r->api->fact.id;
         r->api_revision = r->api->fact.revision;
+        r->key_query = r->api->fact.key_query;
     }
     if (r->operation)
         r->operation_id = r->operation->fact.id;
@@ -303,7 +305,8 @@ static void log_request(struct request *r)
         .status = rt->response.status, .request_bytes = conn_bytes_received(r->conn), .response_bytes = conn_bytes_sent(r->conn), .api_id = r->api_id, .api_revision = r->api_revision,
         .operation_id = r->operation_id, .product_id = r->product_id, .subscription_id = r->subscription_id,
         .tls = conn_is_tls(r->conn), .backend_called = r->forwarded, .backend_method = r->backend_method,
-        .backend_url = r->backend_url, .backend_status = r->backend_status, .has_error = rt->error.present,
+        .backend_url = r->backend_url, .backend_status = r->backend_status, .key_query = r->key_query,
+        .has_error = rt->error.present,
         .error_source = rt->error.source, .error_reason = rt->error.reason, .error_message = rt->error.message,
         .error_section = rt->error.section, .not_found = slice_from(r->not_found),
     };

@@ -8,6 +8,7 @@
 
 #include "app/gateway.h"
 #include "app/redirect.h"
+#include "app/request_log.h"
 #include "app/url.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
@@ -86,13 +87,17 @@ static struct slice with_mark(struct request *r, struct slice query)
     return arena_printf(r->arena, "?%.*s", SLICE_ARG(query));
 }
 
+/* For the log, without what the backend's credentials add to the query. */
 static void describe_call(struct request *r, const struct call *call)
 {
     r->backend_method = call->request.method;
-    if (log_enabled(LOG_INFO) && log_format() != LOG_FORMAT_NONE)
-        r->backend_url = arena_printf(r->arena, "%.*s://%.*s%.*s%.*s", SLICE_ARG(call->backend->fact.scheme),
-                                      SLICE_ARG(call->backend->target.authority), SLICE_ARG(call->request.path),
-                                      SLICE_ARG(call->request.query));
+    if (!log_enabled(LOG_INFO) || log_format() == LOG_FORMAT_NONE)
+        return;
+    struct slice parts[] = { call->backend->fact.scheme, SLICE("://"), call->backend->target.authority, call->request.path,
+                             call->request.query };
+    r->backend_url = arena_concat(r->arena, parts, COUNT_OF(parts));
+    for (const struct backend_pair *p = call->backend->query; p; p = p->next)
+        r->backend_url = request_log_mask(r->arena, r->backend_url, p->name);
 }
 
 static void fill_body(struct request *r, struct forward_request *out)

@@ -45,7 +45,7 @@ struct request {
 
     char id_text[36];
     uint32_t metrics_id;
-    struct slice api_id, api_revision, operation_id, product_id, subscription_id, region; /* for the log */
+    struct slice api_id, api_revision, operation_id, product_id, subscription_id, region, key_query; /* for the log */
 };
 
 /* The functions that policies call (rt_host). */

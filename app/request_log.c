@@ -6,6 +6,8 @@
 #include "platform/base/buf.h"
 #include "platform/clock.h"
 #include "platform/log.h"
+#include "policy/facts.h"
+#include "policy/uri.h"
 
 struct line {
     struct buf b;
@@ -68,16 +70,47 @@ static struct slice timestamp(char out[40], uint64_t wall_ns, unsigned digits)
     return slice_of(out, n);
 }
 
+struct slice request_log_mask(struct arena *a, struct slice url, struct slice name)
+{
+    struct slice path, query = url;
+    struct uri_pair pair;
+    struct buf b;
+    bool found = false;
+
+    if (!slice_cut(&query, '?', &path))
+        return url;
+    for (struct slice rest = query; !found && uri_query_next(&rest, &pair);)
+        found = uri_name_is(pair.name, name);
+    if (!found)
+        return url;
+    buf_init(&b, a);
+    buf_put(&b, path);
+    for (char mark = '?'; uri_query_next(&query, &pair); mark = '&') {
+        buf_putc(&b, mark);
+        bool secret = pair.value.n && uri_name_is(pair.name, name);
+        buf_put(&b, secret ? pair.name : pair.whole);
+        if (secret)
+            buf_puts(&b, "=***");
+    }
+    return buf_slice(&b);
+}
+
+/* Without the subscription key, which the repository does not hold readable either. */
+static struct slice without_key(struct line *l, const struct request_log *e, struct slice url)
+{
+    return request_log_mask(l->b.arena, url, e->key_query.n ? e->key_query : SLICE(DEFAULT_KEY_QUERY));
+}
+
 /* As the client meant it: https://host/path?query. */
 static void put_url(struct line *l, const struct request_log *e)
 {
-    bool origin_form = slice_starts(e->target, SLICE("/"));
+    struct slice target = without_key(l, e, e->target);
 
-    if (!origin_form || !e->host.n) {
-        put_text(l, "url", e->target);
+    if (!slice_starts(target, SLICE("/")) || !e->host.n) {
+        put_text(l, "url", target);
         return;
     }
-    struct slice parts[] = { e->tls ? SLICE("https://") : SLICE("http://"), e->host, e->target };
+    struct slice parts[] = { e->tls ? SLICE("https://") : SLICE("http://"), e->host, target };
     put_text(l, "url", arena_concat(l->b.arena, parts, COUNT_OF(parts)));
 }
 
@@ -133,7 +166,7 @@ static void put_fields(struct line *l, const struct request_log *e)
     if (e->backend_called) {
         put_text(l, "backendProtocol", SLICE("HTTP/1.1"));
         put_text(l, "backendMethod", e->backend_method);
-        put_text(l, "backendUrl", e->backend_url);
+        put_text(l, "backendUrl", without_key(l, e, e->backend_url));
         put_number(l, "backendResponseCode", (uint64_t)e->backend_status);
     }
     put_error(l, e);

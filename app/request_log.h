@@ -20,11 +20,15 @@ struct request_log {
     bool tls;
     bool backend_called;
     struct slice backend_method, backend_url;
+    struct slice key_query; /* the query parameter that holds the subscription key; its value stays out of the log */
     int backend_status;
     bool has_error;
     struct slice error_source, error_reason, error_message, error_section;
     struct slice not_found; /* why nothing matched */
 };
+
+/* The URL with "***" for the values of that query parameter; the URL itself when it has none. */
+struct slice request_log_mask(struct arena *a, struct slice url, struct slice name);
 
 /* Write the line; arena holds the text while it is handed to the log. Nothing when the log is off. */
 void request_log_write(struct arena *a, const struct request_log *entry);

@@ -33,6 +33,9 @@ struct fact_names {
     unsigned n;
 };
 
+/* Where a subscription key may stand in the query, when the API names no other parameter. */
+#define DEFAULT_KEY_QUERY "subscription-key"
+
 struct fact_api {
     struct slice id, name, path, revision, version;
     bool is_current;

@@ -26,15 +26,17 @@ done
 key='Ocp-Apim-Subscription-Key: demo-key'
 status 200 "$url/echo/items" -H "$key"
 status 200 "$url/echo/items" -H "$key"
+status 200 "$url/echo/items?a=1&subscription-key=demo-key"
+status 401 "$url/echo/items?Subscription%2Dkey=demo-kez"
 status 404 "$url/nowhere?x=1" -X PURGE
 status 404 "$url/nowhere" -X BREW
 status 404 http://127.0.0.1:"$metrics"/echo
 scrape
-has 'gateway_requests_total{api="echo",operation="get",method="GET",status_code="200"} 2'
+has 'gateway_requests_total{api="echo",operation="get",method="GET",status_code="200"} 3'
 has 'gateway_requests_total{api="",operation="",method="other",status_code="404"} 2'
-has 'gateway_request_duration_seconds_count{api="echo"} 2'
-has 'gateway_backend_duration_seconds_count{api="echo"} 2'
-has 'gateway_request_duration_seconds_bucket{api="echo",le="+Inf"} 2'
+has 'gateway_request_duration_seconds_count{api="echo"} 4'
+has 'gateway_backend_duration_seconds_count{api="echo"} 3'
+has 'gateway_request_duration_seconds_bucket{api="echo",le="+Inf"} 4'
 [ "$(grep -c '^gateway_request_duration_seconds_bucket{api="echo"' "$work/body")" = 15 ] || die 'the default buckets'
 for le in 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10; do
     grep -q "^gateway_request_duration_seconds_bucket{api=\"echo\",le=\"$le\"} " "$work/body" || die "no bucket $le"
@@ -52,6 +54,10 @@ assert ok["level"] == "Info" and ok["isRequestSuccess"] is True and ok["response
 assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z", ok["timestamp"]), ok
 assert ok["url"] == f"http://127.0.0.1:{sys.argv[2]}/echo/items" and ok["operationId"] == "get" and ok["subscriptionId"] == "demo", ok
 assert ok["productId"] == "starter" and ok["callerIpAddress"] == "127.0.0.1" and ok["cache"] == "none" and ok["category"] == "GatewayLogs", ok
+keyed = [l for l in got if "ubscription" in l["url"]]
+assert [l["url"].split("?")[1] for l in keyed] == ["a=1&subscription-key=***", "Subscription%2Dkey=***"], keyed
+assert keyed[0]["backendUrl"].endswith("/items?a=1&subscription-key=***"), keyed
+assert "demo-ke" not in json.dumps(got), "a key in the log"
 assert missing["lastError"]["reason"] == "OperationNotFound" and missing["lastError"]["source"] == "configuration", missing
 assert missing["url"].endswith("/nowhere?x=1") and missing["isRequestSuccess"] is False, missing
 PY

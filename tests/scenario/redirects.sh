@@ -73,6 +73,9 @@ body_has 'X-Other: 1'
 # A backend's credentials: all values, in order, in place of the client's; the same on the second call; not to another backend.
 status 200 "$url/raw/keyed/seen?x=1&code=mine" -H 'X-Key: mine'
 body_has 'GET /keyed/keyed/seen?x=1&code=a%20b&code=c HTTP/1.1'
+for _ in $(seq 50); do grep -qF '/keyed/keyed/seen?x=1&code=***&code=***,' "$work/gateway.log" && break; sleep 0.1; done
+grep -qF '/keyed/keyed/seen?x=1&code=***&code=***,' "$work/gateway.log" || die 'the call is not in the log, or with its credentials'
+! grep -q 'code=a' "$work/gateway.log" || die 'a credential in the log'
 body_has 'Authorization: Token t'
 [ "$(tr -d '\r' < "$work/body" | grep '^X-Key:' | paste -sd' ')" = 'X-Key: one X-Key: two' ] || die "keys: $(cat "$work/body")"
 status 200 "$url/raw/keyed/redirect/302?to=http://localhost:$onprem/seen"
