@@ -102,6 +102,20 @@ bool cli_check_args(struct cli *c, int min, int max)
     return false;
 }
 
+/* In one write, so that it stays one line where others write to the same descriptor. */
+static void say(const char *word, const char *text)
+{
+    char line[ERR_MAX + 300];
+    int n = snprintf(line, sizeof line - 1, "holdfast: %s%s", word, text);
+
+    if (n < 0)
+        return;
+    if ((size_t)n > sizeof line - 2)
+        n = sizeof line - 2;
+    line[n++] = '\n';
+    fwrite(line, 1, (size_t)n, stderr);
+}
+
 int cli_fail(int code, const char *fmt, ...)
 {
     char line[ERR_MAX + 256];
@@ -113,14 +127,14 @@ int cli_fail(int code, const char *fmt, ...)
     for (char *p = line; *p; p++) /* one line, whatever the value that it names */
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
-    fprintf(stderr, "holdfast: %s\n", line);
+    say("", line);
     return code;
 }
 
 void cli_warn(const char *text)
 {
     if (!quiet_warnings)
-        fprintf(stderr, "holdfast: warning: %s\n", text);
+        say("warning: ", text);
 }
 
 bool cli_read_settings(const struct cli *c, struct settings *out, void (*warn)(const char *text), struct err *err)

@@ -152,45 +152,55 @@ static void print(struct inspection *x)
 
 /* ---- subjects ---- */
 
+/* Is there such a subject with so many arguments? Asked before the cache is. */
+static bool is_subject(const char *name, int n)
+{
+    static const struct {
+        const char *name;
+        int min, max;
+    } subjects[] = { { "status", 0, 0 }, { "generations", 0, 0 }, { "usage", 0, 0 }, { "diff", 0, 2 }, { "policy", 1, 1 },
+                     { "effective", 2, 2 }, { "operations", 1, 1 }, { "api", 1, 1 }, { "entity", 2, 2 } };
+
+    for (size_t i = 0; i < COUNT_OF(subjects); i++)
+        if (strcmp(name, subjects[i].name) == 0)
+            return n >= subjects[i].min && n <= subjects[i].max;
+    return n == 0 && inspect_is_list(name);
+}
+
 /* Those that need no generation in memory. */
 static bool inspect_without_entities(struct inspection *x, const char *subject, int *code)
 {
     static const struct {
         const char *name;
-        int args_max;
         int (*run)(struct inspection *x);
-    } subjects[] = { { "generations", 1, inspect_generations }, { "usage", 1, inspect_usage }, { "diff", 3, inspect_diff } };
+    } subjects[] = { { "generations", inspect_generations }, { "usage", inspect_usage }, { "diff", inspect_diff } };
 
     for (size_t i = 0; i < COUNT_OF(subjects); i++)
-        if (strcmp(subject, subjects[i].name) == 0 && x->cli->n_args <= subjects[i].args_max) {
+        if (strcmp(subject, subjects[i].name) == 0) {
             *code = subjects[i].run(x);
             return true;
         }
     return false;
 }
 
-static int inspect(struct inspection *x)
+static int inspect(struct inspection *x, const char *subject)
 {
-    const char *subject = x->cli->n_args ? x->cli->args[0] : "status";
     char **args = x->cli->args + 1;
-    int n = x->cli->n_args - 1, code;
+    int code;
     struct err err;
 
     if (inspect_without_entities(x, subject, &code))
         return code;
     bool loaded = load_entities(x, &err);
-    if (strcmp(subject, "status") == 0 && n <= 0)
+    if (strcmp(subject, "status") == 0)
         return inspect_status(x, loaded, &err);
     if (!loaded)
         return cli_fail(CLI_FAILED, "inspect: %s", err.text);
-    if (strcmp(subject, "policy") == 0 && n == 1)
+    if (strcmp(subject, "policy") == 0)
         return inspect_policy(x, args[0]);
-    if (strcmp(subject, "effective") == 0 && n == 2)
+    if (strcmp(subject, "effective") == 0)
         return inspect_effective(x, args[0], args[1]);
-    code = inspect_entities(x, subject, args, n);
-    if (code == CLI_USAGE)
-        return cli_fail(CLI_USAGE, "inspect: %s: no such subject, or not so many arguments: see `holdfast help inspect`", subject);
-    return code;
+    return inspect_entities(x, subject, args);
 }
 
 int cmd_inspect(struct cli *c)
@@ -202,10 +212,13 @@ int cmd_inspect(struct cli *c)
     x.product = cli_value(c, "--product");
     if (!cli_check_args(c, 0, 3))
         return CLI_USAGE;
+    const char *subject = c->n_args ? c->args[0] : "status";
+    if (!is_subject(subject, c->n_args ? c->n_args - 1 : 0))
+        return cli_fail(CLI_USAGE, "inspect: %s: no such subject, or not so many arguments: see `holdfast help inspect`", subject);
     if (!open_store(&x, &err))
         return cli_fail(CLI_FAILED, "inspect: %s", err.text);
     buf_init(&x.out, x.arena);
-    int code = inspect(&x);
+    int code = inspect(&x, subject);
     if (code == CLI_DONE || code == CLI_NO)
         print(&x);
     store_close(x.store);

@@ -21,17 +21,19 @@ struct publishing {
     struct artifact_options from;
     struct sync_publish_options to;
     const char *overrides[OVERRIDES_MAX], *keys[KEYS_MAX], *spares[KEYS_MAX];
+    const char *expires, *recipient;
     bool strict;
     unsigned warnings;
 };
 
 /* ---- options ---- */
 
-static bool read_options(struct publishing *p, struct err *err)
+static void take_options(struct publishing *p)
 {
     struct cli *c = p->cli;
-    const char *expires = cli_value(c, "--expires"), *channel = cli_value(c, "--channel");
 
+    p->expires = cli_value(c, "--expires");
+    p->recipient = cli_value(c, "--recipient");
     p->from.n_overrides = cli_values(c, "--overrides", p->overrides, OVERRIDES_MAX);
     p->to.n_keys = cli_values(c, "--key", p->keys, KEYS_MAX);
     p->to.n_spares = cli_values(c, "--spare", p->spares, KEYS_MAX);
@@ -39,13 +41,19 @@ static bool read_options(struct publishing *p, struct err *err)
     p->to.keys = p->keys;
     p->to.spares = p->spares;
     p->to.repo = cli_value(c, "--repo");
-    p->to.channel = channel;
+    p->to.channel = cli_value(c, "--channel");
     p->to.force = cli_flag(c, "--force");
     p->to.dry_run = cli_flag(c, "--dry-run");
     p->strict = cli_flag(c, "--strict");
     p->from.gateway = cli_value(c, "--gateway");
     p->from.allow_plain_secrets = cli_flag(c, "--allow-plain-secrets");
-    if (cli_value(c, "--recipient"))
+}
+
+static bool check_options(struct publishing *p, struct err *err)
+{
+    const char *expires = p->expires, *channel = p->to.channel;
+
+    if (p->recipient)
         return err_set(err, "--recipient: sealing secrets is not built yet: --allow-plain-secrets publishes them readable");
     if (expires && (!settings_parse_duration(slice_from(expires), &p->to.expires_ms) || !p->to.expires_ms))
         return err_set(err, "--expires: \"%s\": give a duration, like 30d or P30D", expires);
@@ -185,10 +193,11 @@ int cmd_publish(struct cli *c)
     struct err err;
     int code;
 
-    if (!read_options(&p, &err))
-        return cli_fail(CLI_USAGE, "publish: %s", err.text);
+    take_options(&p);
     if (!cli_check_args(c, 1, 1))
         return CLI_USAGE;
+    if (!check_options(&p, &err))
+        return cli_fail(CLI_USAGE, "publish: %s", err.text);
     p.from.dir = c->args[0];
     if (!tls_global_init(&err))
         return cli_fail(CLI_FAILED, "publish: %s", err.text);

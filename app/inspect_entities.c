@@ -165,16 +165,24 @@ static int put_operations(struct inspection *x, const char *api)
     return put_list(x, &operations, arena_printf(x->arena, "%s/", api));
 }
 
-int inspect_entities(struct inspection *x, const char *subject, char **args, int n)
+bool inspect_is_list(const char *subject)
 {
     for (size_t i = 0; i < COUNT_OF(listings); i++)
-        if (strcmp(subject, listings[i].name) == 0 && n == 0)
-            return put_list(x, &listings[i], SLICE(""));
-    if (strcmp(subject, "operations") == 0 && n == 1)
+        if (strcmp(subject, listings[i].name) == 0)
+            return true;
+    return false;
+}
+
+int inspect_entities(struct inspection *x, const char *subject, char **args)
+{
+    if (strcmp(subject, "operations") == 0)
         return put_operations(x, args[0]);
-    if (strcmp(subject, "api") == 0 && n == 1)
+    if (strcmp(subject, "api") == 0)
         return put_one(x, "api", args[0]);
-    if (strcmp(subject, "entity") == 0 && n == 2)
+    if (strcmp(subject, "entity") == 0)
         return put_one(x, args[0], args[1]);
+    for (size_t i = 0; i < COUNT_OF(listings); i++)
+        if (strcmp(subject, listings[i].name) == 0)
+            return put_list(x, &listings[i], SLICE(""));
     return CLI_USAGE;
 }

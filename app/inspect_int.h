@@ -33,8 +33,10 @@ const struct entity *inspect_find(const struct inspection *x, const char *kind, 
 int inspect_unknown(struct inspection *x, const char *kind, const char *id);
 unsigned inspect_count(const struct inspection *x, const char *kind);
 
-/* inspect_entities.c: lists and single ones; CLI_USAGE without a word: no such subject with so many arguments. */
-int inspect_entities(struct inspection *x, const char *subject, char **args, int n);
+/* inspect_entities.c: lists and single ones, with as many arguments as the subject takes. */
+int inspect_entities(struct inspection *x, const char *subject, char **args);
+/* Is the subject a list of entities, like "apis"? */
+bool inspect_is_list(const char *subject);
 
 /* inspect_policy.c */
 int inspect_policy(struct inspection *x, const char *scope);

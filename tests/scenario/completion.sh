@@ -46,6 +46,17 @@ code 2 inspct
 grep -qx 'holdfast: inspct: no such command: did you mean inspect?' "$work/err" || { cat "$work/err"; die 'the nearest command'; }
 code 2 verify --depe
 [ "$(wc -l < "$work/err")" = 1 ] || die 'more than one line of error'
+# What is wrong with the command line is said before a cache or a file is looked for, once.
+for command in 'inspect frob' 'inspect api' 'inspect effective a' 'inspect diff 1 2 3' 'publish a --frob' 'publish a --repo r --key'; do
+    # shellcheck disable=SC2086
+    code 2 $command --set cache.path="$work/none"
+    [ "$(wc -l < "$work/err")" = 1 ] || { cat "$work/err"; die "$command: more than one line of error"; }
+done
+if strace -o /dev/null true 2> /dev/null; then
+    strace -o "$work/trace" -e trace=write,writev "$HOLDFAST" frob 2> /dev/null || true
+    [ "$(grep -Ec '^writev?\(2' "$work/trace")" = 1 ] || { cat "$work/trace"; die 'an error is not one write'; }
+fi
+
 code 0 --version
 grep -q '^holdfast [0-9]' "$work/out" || die 'version'
 code 0 version --json
