@@ -5,6 +5,7 @@
 #include "app/artifact/artifact.h"
 #include "app/cli.h"
 #include "app/program.h"
+#include "platform/base/buf.h"
 #include "platform/file.h"
 #include "platform/tls.h"
 #include "policy/check.h"
@@ -19,24 +20,40 @@ struct tally {
     const char *dir; /* of artifacts: their files are named from there */
     const char *overrides[OVERRIDES_MAX];
     size_t n_overrides;
+    struct buf json; /* with --json: the problems so far */
 };
+
+static void emit(struct tally *t, const char *file, unsigned line, unsigned column, bool error, struct slice message)
+{
+    const char *severity = error ? "error" : "warning";
+
+    *(error ? &t->errors : &t->warnings) += 1;
+    if (!t->cli->json) {
+        printf("%s:%u:%u: %s: %.*s\n", file, line, column, severity, SLICE_ARG(message));
+        return;
+    }
+    buf_puts(&t->json, t->json.n ? ",{\"id\":" : "{\"id\":");
+    buf_put_json(&t->json, arena_printf(&t->cli->arena, "%s:%u:%u", file, line, column));
+    buf_puts(&t->json, ",\"file\":");
+    buf_put_json(&t->json, slice_from(file));
+    buf_printf(&t->json, ",\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"message\":", line, column, severity);
+    buf_put_json(&t->json, message);
+    buf_putc(&t->json, '}');
+}
 
 static void print_diagnostic(void *arg, const struct policy_diagnostic *d)
 {
     struct tally *t = arg;
-    bool error = d->severity == POLICY_ERROR;
-
-    *(error ? &t->errors : &t->warnings) += 1;
     const char *file = t->dir ? file_join(&t->cli->arena, t->dir, slice_from(d->file)) : d->file;
-    printf("%s:%u:%u: %s: %.*s\n", file ? file : d->file, d->line, d->column, error ? "error" : "warning", SLICE_ARG(d->message));
+
+    emit(t, file ? file : d->file, d->line, d->column, d->severity == POLICY_ERROR, d->message);
 }
 
 static void print_warning(void *arg, const char *text)
 {
     struct tally *t = arg;
 
-    t->warnings++;
-    printf("%s:0:0: warning: %s\n", t->dir, text);
+    emit(t, t->dir, 0, 0, false, slice_from(text));
 }
 
 /* A problem of a file is shown there, one of an entity at the directory. */
@@ -46,11 +63,10 @@ static void print_problem(struct tally *t, const struct artifact_problem *x)
     char *inside = file_join(&t->cli->arena, t->dir, x->what), *whole = arena_cstr(&t->cli->arena, x->what);
     const char *file = inside && file_exists(inside) ? inside : whole && file_exists(whole) ? whole : NULL;
 
-    *(error ? &t->errors : &t->warnings) += 1;
     if (file)
-        printf("%s:%u:%u: %s: %.*s\n", file, x->line, x->column, error ? "error" : "warning", SLICE_ARG(x->why));
+        emit(t, file, x->line, x->column, error, x->why);
     else
-        printf("%s:0:0: %s: %.*s: %.*s\n", t->dir, error ? "error" : "warning", SLICE_ARG(x->what), SLICE_ARG(x->why));
+        emit(t, t->dir, 0, 0, error, arena_printf(&t->cli->arena, "%.*s: %.*s", SLICE_ARG(x->what), SLICE_ARG(x->why)));
 }
 
 static bool check_file(struct cli *c, const char *path, struct tally *t)
@@ -102,8 +118,7 @@ static void check_artifacts(struct cli *c, const char *dir, struct tally *t)
     if (program_build(&input, &report, &program, &err)) {
         program_free(program);
     } else if (!t->errors) {
-        t->errors++;
-        printf("%s:0:0: error: %s\n", dir, err.text);
+        emit(t, dir, 0, 0, true, slice_from(err.text));
     }
     t->dir = NULL;
 }
@@ -119,12 +134,15 @@ int cmd_check(struct cli *c)
         return CLI_USAGE;
     if (!tls_global_init(&err))
         return cli_fail(CLI_FAILED, "check: %s", err.text);
+    buf_init(&t.json, &c->arena);
     for (int i = 0; i < c->n_args; i++) {
         if (artifacts || file_is_dir(c->args[i]))
             check_artifacts(c, c->args[i], &t);
         else
             readable &= check_file(c, c->args[i], &t);
     }
+    if (c->json)
+        printf("[%.*s]\n", SLICE_ARG(buf_slice(&t.json)));
     if (!readable)
         return CLI_FAILED;
     return t.errors || (strict && t.warnings) ? CLI_NO : CLI_DONE;

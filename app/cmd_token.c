@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "app/cli.h"
+#include "platform/base/buf.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/file.h"
@@ -54,6 +55,19 @@ static bool parse_expiry(const char *text, time_t *out)
     return true;
 }
 
+/* {"MEMBER":…,"gateway":ID,"expires":EXPIRY as RFC 3339} */
+static void print_token_json(struct cli *c, const char *member, const char *value, struct slice gateway, struct slice expiry)
+{
+    struct buf b;
+    const char *p = expiry.p;
+
+    buf_init(&b, &c->arena);
+    buf_printf(&b, "{\"%s\":%s,\"gateway\":", member, value);
+    buf_put_json(&b, gateway);
+    buf_printf(&b, ",\"expires\":\"%.4s-%.2s-%.2sT%.2s:%.2s:00Z\"}\n", p, p + 4, p + 6, p + 8, p + 10);
+    fputs(buf_slice(&b).p, stdout);
+}
+
 static int token_create(struct cli *c, const char *gateway, const char *key, const char *expiry_text)
 {
     uint8_t signature[TOKEN_SIGNATURE_BYTES];
@@ -74,7 +88,16 @@ static int token_create(struct cli *c, const char *gateway, const char *key, con
     gmtime_r(&when, &tm);
     strftime(expiry, sizeof expiry, "%Y%m%d%H%M", &tm);
     sign(secret, slice_from(gateway), slice_from(expiry), &c->arena, signature);
-    printf("GatewayKey %s&%s&%.*s\n", gateway, expiry, SLICE_ARG(crypto_base64(&c->arena, slice_of(signature, sizeof signature))));
+    struct slice token = arena_printf(&c->arena, "GatewayKey %s&%s&%.*s", gateway, expiry,
+                                      SLICE_ARG(crypto_base64(&c->arena, slice_of(signature, sizeof signature))));
+    if (c->json) {
+        struct buf quoted;
+        buf_init(&quoted, &c->arena);
+        buf_put_json(&quoted, token);
+        print_token_json(c, "token", buf_slice(&quoted).p, slice_from(gateway), slice_from(expiry));
+    } else {
+        printf("%.*s\n", SLICE_ARG(token));
+    }
     return CLI_DONE;
 }
 
@@ -119,7 +142,10 @@ static int token_verify(struct cli *c, const char *from, const char *key)
     strftime(now, sizeof now, "%Y%m%d%H%M", &tm);
     if (slice_cmp(expiry, slice_from(now)) < 0)
         return cli_fail(CLI_NO, "token verify: expired at %.*s (yyyyMMddHHmm, UTC)", SLICE_ARG(expiry));
-    printf("ok %.*s until %.*s\n", SLICE_ARG(id), SLICE_ARG(expiry));
+    if (c->json)
+        print_token_json(c, "ok", "true", id, expiry);
+    else
+        printf("ok %.*s until %.*s\n", SLICE_ARG(id), SLICE_ARG(expiry));
     return CLI_DONE;
 }
 

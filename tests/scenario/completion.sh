@@ -57,6 +57,26 @@ if strace -o /dev/null true 2> /dev/null; then
     [ "$(grep -Ec '^writev?\(2' "$work/trace")" = 1 ] || { cat "$work/trace"; die 'an error is not one write'; }
 fi
 
+# Forms for machines.
+printf '<policies><inbound><frob /></inbound></policies>' > "$work/wrong.xml"
+printf '<policies><inbound><base /></inbound></policies>' > "$work/right.xml"
+code 1 check --json "$work/wrong.xml" "$work/wrong.xml"
+python3 - "$work" <<'PY' || die 'check --json'
+import json, sys
+first, second = json.load(open(sys.argv[1] + "/out"))
+name = sys.argv[1] + "/wrong.xml"
+assert first == second and first["id"] == f"{name}:1:20" and first["file"] == name and (first["line"], first["column"]) == (1, 20), first
+assert first["severity"] == "error" and "frob" in first["message"], first
+PY
+code 0 check --json "$work/right.xml"
+[ "$(cat "$work/out")" = '[]' ] || die 'check --json without problems'
+code 0 keygen --use token --out "$work/token.key"
+code 0 token create --gateway 'a"b' --key "$work/token.key" --expiry 2031-12-31T23:59:59Z --json
+python3 -c 'import json,sys; t=json.load(sys.stdin); assert t["gateway"] == "a\"b" and t["expires"] == "2031-12-31T23:59:00Z", t; print(t["token"])' \
+    < "$work/out" > "$work/token" || die 'token create --json'
+code 0 token verify @"$work/token" --key "$work/token.key" --json
+grep -qx '{"ok":true,"gateway":"a\\"b","expires":"2031-12-31T23:59:00Z"}' "$work/out" || { cat "$work/out"; die 'token verify --json'; }
+
 code 0 --version
 grep -q '^holdfast [0-9]' "$work/out" || die 'version'
 code 0 version --json
