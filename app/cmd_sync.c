@@ -6,6 +6,7 @@
 #include "app/control.h"
 #include "app/sync_setup.h"
 #include "platform/base/buf.h"
+#include "platform/base/utf8.h"
 #include "platform/http_client.h"
 #include "platform/tls.h"
 #include "store/store.h"
@@ -135,6 +136,21 @@ struct verify_report {
     struct buf fault_list, good_list; /* of JSON */
 };
 
+/* What stands in a damaged file may be in a message: one line of text whatever it is. */
+static void print_clean(struct slice text)
+{
+    while (text.n) {
+        size_t n = utf8_valid_length(text);
+        bool shown = n > 1 || (n == 1 && (unsigned char)text.p[0] >= ' ' && text.p[0] != 0x7f);
+        if (shown)
+            fwrite(text.p, 1, n, stdout);
+        else
+            putchar('?');
+        text = slice_skip(text, n ? n : 1);
+    }
+    putchar('\n');
+}
+
 static void take_fault(void *arg, const char *what)
 {
     struct verify_report *r = arg;
@@ -143,7 +159,7 @@ static void take_fault(void *arg, const char *what)
         buf_puts(&r->fault_list, r->faults ? "," : "");
         buf_put_json(&r->fault_list, slice_from(what));
     } else {
-        printf("%s\n", what);
+        print_clean(slice_from(what));
     }
     r->faults++;
 }

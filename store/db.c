@@ -472,9 +472,12 @@ bool db_check(struct db *db, void (*fault)(void *arg, struct slice what), void *
     struct db_query *q = db_begin_query(db, err, "PRAGMA integrity_check(20)", "");
     int r = -1;
 
-    while (q && (r = db_next(q, err)) == 1)
-        if (!slice_eq(db_text(q, 0), SLICE("ok")))
-            fault(arg, db_text(q, 0));
+    while (q && (r = db_next(q, err)) == 1) {
+        struct slice text = db_text(q, 0), line; /* a heading, then several lines, or one */
+        while (text.n && slice_cut(&text, '\n', &line))
+            if (line.n && !slice_eq(line, SLICE("ok")) && !slice_starts(line, SLICE("*** in database ")))
+                fault(arg, line);
+    }
     db_end(q);
     return r == 0;
 }

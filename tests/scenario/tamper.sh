@@ -35,6 +35,26 @@ status 200 "$url/hello/you"
 body_has 'Good day'
 stop_gateway
 
+# Whatever is damaged, verify says it in lines of text that name the file.
+faults=0
+for page in 1 2 4 6 8; do
+    rm -rf "$work/damaged"
+    mkdir "$work/damaged"
+    cp "$work/cache/cfg.lkg" "$work/damaged/cfg.db"     # a whole database, nothing of it in a log beside it
+    python3 - "$work/damaged/cfg.db" $page <<'PY'
+import sys
+p = sys.argv[1]; b = bytearray(open(p, "rb").read()); at = 4096 * int(sys.argv[2]); assert at < len(b)
+b[at:at + 700] = bytes((i * 37) % 256 for i in range(700)); open(p, "wb").write(b)
+PY
+    code=0
+    "$HOLDFAST" verify --cache "$work/damaged" > "$work/verify" || code=$?
+    [ "$code" -le 1 ] || die "verify of damage in page $page: exit $code"
+    iconv -f UTF-8 -t UTF-8 "$work/verify" > /dev/null || die "verify of damage in page $page: not text"
+    ! grep -Ev '^ok generation [0-9]+$|^generation [0-9]+|cfg\.db' "$work/verify" || die "verify of damage in page $page: a line without its file"
+    faults=$((faults + code))
+done
+[ "$faults" -ge 2 ] || die "$faults of 5 damages found"
+
 # A byte flipped in the cache: found by verify and at the next start, served from what is good.
 rm -rf "$work/repo"
 python3 - "$work/cache/cfg.db" <<'PY'
