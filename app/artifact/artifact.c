@@ -52,6 +52,16 @@ void artifact_report_at(struct artifacts *out, enum artifact_severity severity, 
     va_end(args);
 }
 
+void artifact_report_unreadable(struct artifacts *out, struct slice what, const char *path, const struct err *err)
+{
+    struct slice why = slice_from(err->text), named = slice_from(path);
+
+    if (slice_starts(why, named) && slice_starts(slice_skip(why, named.n), SLICE(": ")))
+        why = slice_skip(why, named.n + 2);
+    out->unreadable = true;
+    artifact_report(out, ARTIFACT_ERROR, what, "%.*s", SLICE_ARG(why));
+}
+
 void artifact_report_parse(struct artifacts *out, struct slice file, const struct err *err)
 {
     struct slice rest = slice_from(err->text), word[4];

@@ -87,6 +87,8 @@ struct tree {
     struct map ids[RESOURCE_KINDS]; /* id in any case -> struct resource */
 };
 
+/* Report that the file or directory at path could not be read; err names path, the problem names what. */
+void artifact_report_unreadable(struct artifacts *out, struct slice what, const char *path, const struct err *err);
 /* Report what json_parse or yaml_to_json found wrong in file: "line 3 column 7: ..." becomes its place. */
 void artifact_report_parse(struct artifacts *out, struct slice file, const struct err *err);
 

@@ -411,8 +411,7 @@ static const struct json *read_document(struct overlay *o, const char *path)
     struct err err;
 
     if (!file_read(a, path, OVERRIDES_FILE_MAX, &text, &err)) {
-        o->tree->out->unreadable = true;
-        artifact_report(o->tree->out, ARTIFACT_ERROR, o->file, "%s", err.text);
+        artifact_report_unreadable(o->tree->out, o->file, path, &err);
         return NULL;
     }
     if (yaml_to_json(a, text, &o->source.text, &err))

@@ -21,8 +21,7 @@ static struct slice relative(struct tree *t, const char *path)
 
 static void unreadable(struct tree *t, const char *path, const struct err *err)
 {
-    t->out->unreadable = true;
-    artifact_report(t->out, ARTIFACT_ERROR, relative(t, path), "%s", err->text);
+    artifact_report_unreadable(t->out, relative(t, path), path, err);
 }
 
 /* A file's text without a UTF-8 byte order mark; false (reported) when it cannot be read. */

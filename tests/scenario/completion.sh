@@ -57,6 +57,11 @@ if strace -o /dev/null true 2> /dev/null; then
     [ "$(grep -Ec '^writev?\(2' "$work/trace")" = 1 ] || { cat "$work/trace"; die 'an error is not one write'; }
 fi
 
+code 3 publish "$here/demo/artifacts" --repo "$work/none" --key "$work/none.key"
+"$HOLDFAST" keygen --out "$work/site.key" > /dev/null
+code 3 publish "$here/demo/artifacts" --repo "$work/none" --key "$work/site.key" --overrides "$work/none.yaml"
+grep -qxF "holdfast: publish: $work/none.yaml: cannot open: No such file or directory" "$work/err" || { cat "$work/err"; die 'a file that is not there, named once'; }
+
 # Forms for machines.
 printf '<policies><inbound><frob /></inbound></policies>' > "$work/wrong.xml"
 printf '<policies><inbound><base /></inbound></policies>' > "$work/right.xml"
