@@ -38,6 +38,8 @@ struct node *unknown_name(struct binder *b, const struct syn *s)
 {
     struct list l = { 0 };
 
+    if (b->c->open_code)
+        return node_new(b, N_OPEN, s->pos, TYPE_OF(UNKNOWN));
     if (b->trial)
         return bind_error(b, s->pos, "unknown");
     for (struct scope *k = b->scope; k; k = k->up)

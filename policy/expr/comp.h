@@ -19,6 +19,7 @@ struct comp {
     const struct expr_options *opt;
     struct expr_error *err;
     bool failed;                /* sticky; the first error stays */
+    bool open_code;             /* a {{name}} may declare names: none is unknown */
     const struct token *tok;    /* the parser's cursor; at TOK_END once failed */
     const struct token *type_end; /* a type ends before this token, whatever it is */
     unsigned depth;

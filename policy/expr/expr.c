@@ -30,12 +30,36 @@ bool expr_is_expression(struct slice text)
     return text.n >= 2 && text.p[0] == '@' && (text.p[1] == '(' || text.p[1] == '{');
 }
 
+/* Where parsing failed next to a {{name}}: what it stands for may be any part of the syntax there. */
+static bool failed_beside_open(const struct comp *c, const struct token *t)
+{
+    for (; t->kind != TOK_END; t++)
+        if (t->kind == TOK_OPEN_NAME && c->err->offset >= t->pos && c->err->offset <= t[tok_is(t + 1, P1(')')) ? 2 : 1].pos)
+            return true; /* behind ({{name}}) too, which may have been a cast */
+    return false;
+}
+
+/* The whole as an operand, or statement, of which nothing is known. */
+static struct syn *open_source(struct comp *c, bool is_block)
+{
+    struct syn *operand = syn_new(c, S_OPEN, 0), *statement = syn_new(c, S_EXPR, 0), *block = syn_new(c, S_BLOCK, 0);
+    struct list one = { 0 };
+
+    c->failed = false;
+    memset(c->err, 0, sizeof *c->err);
+    statement->a = operand;
+    list_add(c, &one, statement);
+    syn_take(block, &one);
+    return is_block ? block : operand;
+}
+
 /* expression := '@(' expression ')' | '@{' statements '}' */
 static struct syn *parse_source(struct comp *c, bool *is_block)
 {
     const char *p = c->source.p, *end = p + c->source.n;
     struct slice rest;
     size_t span;
+    const struct token *first;
     struct syn *s;
 
     while (p < end && ascii_is_space(*p))
@@ -51,12 +75,14 @@ static struct syn *parse_source(struct comp *c, bool *is_block)
     if (slice_trim(slice_skip(rest, span)).n)
         return comp_fail(c, (uint32_t)(p + span - c->source.p), "text after the end of the expression");
     *is_block = p[1] == '{';
-    c->tok = lex(c, (uint32_t)(p + 2 - c->source.p), (uint32_t)(p + span - 1 - c->source.p));
-    if (!c->tok)
+    c->tok = first = lex(c, (uint32_t)(p + 2 - c->source.p), (uint32_t)(p + span - 1 - c->source.p));
+    if (!first)
         return NULL;
     s = *is_block ? parse_statements(c) : parse_expression(c);
     if (!c->failed && c->tok->kind != TOK_END)
         comp_fail(c, c->tok->pos, "'%s' expected", *is_block ? "}" : ")");
+    if (c->failed && failed_beside_open(c, first))
+        return open_source(c, *is_block);
     return s;
 }
 

@@ -488,8 +488,10 @@ static const char *lex_one(struct comp *c, struct token *t, const char *p, const
 
     if (skip_string(p, end))
         return lex_string(c, t, p, end);
-    if (*p == '\'')
-        return lex_char(c, t, p, end);
+    if (*p == '\'') {
+        open = lex_open_name(c, t, p + 1, end);
+        return open && open < end && *open == '\'' ? open + 1 : lex_char(c, t, p, end);
+    }
     if (ascii_is_digit(*p) || (*p == '.' && p + 1 < end && ascii_is_digit(p[1])))
         return lex_number(c, t, p, end);
     if (is_name_start((unsigned char)*p) || (*p == '@' && p + 1 < end && is_name_start((unsigned char)p[1])))

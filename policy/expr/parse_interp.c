@@ -77,6 +77,8 @@ struct syn *parse_interp(struct comp *c)
     unsigned braces = t->quotes >= 3 ? t->dollars : 1;
     struct list l = { 0 };
 
+    /* {{name}} inside of a hole's braces reads as an escaped brace, a name, an escaped brace */
+    c->open_code |= c->opt->open_names && slice_find(t->text, SLICE("{{{")) >= 0;
     while (p < end && !c->failed) {
         const char *close;
         unsigned n = 0;

@@ -529,8 +529,11 @@ static struct syn *parse_simple_statement(struct comp *c)
     } else {
         s = syn_new(c, S_EXPR, c->tok->pos);
         s->a = parse_expression(c);
-        if (s->a->op == S_OPEN && !at_punct(c, P1(';')))
-            return s; /* a named value that stands for statements */
+        if (s->a->op == S_OPEN) {
+            c->open_code = true;
+            if (!at_punct(c, P1(';')))
+                return s; /* a named value that stands for statements */
+        }
     }
     expect_punct(c, P1(';'));
     return s;

@@ -122,6 +122,18 @@ static void open_names(void **state)
         "@{ switch ({{n}}) { case {{m}}: return 1; default: return {{o}}; } }",
         "@(context.Variables.GetValueOrDefault<{{type}}>(\"x\"))",
         "@(nameof({{x}}) + {{a}}[^1] + {{b}}[1..2] + ({{c}} is (1, 2)) + -{{d}} + ~{{e}} + !{{f}})",
+        /* where the name stands for less or more than an operand */
+        "@({{a}}{{b}})",
+        "@((Foo{{t}})context.Variables[\"x\"])",
+        "@(({{t}})context.Variables[\"x\"])",
+        "@(context.Request.{{m}}(\"x\").Foo == 1 && {{flag}})",
+        "@{ {{stmts}} return x + y.Length; }",
+        "@{ var {{n}} = 1; return {{n}}; }",
+        "@(new {{t}}(1).X + 1 {{op}} 2 + pre{{f}}post + 1{{f}} + {{n}}.5)",
+        "@($\"{{{f}}} and {{{g}}}\")",
+        "@(\"x\".Equals(\"y\", StringComparison.{{how}}))",
+        "@{ return {{c}} }",
+        "@(\"a,b\".Split('{{separator}}').Length)",
     };
     const struct expr_options opt = { .open_names = true };
 
@@ -133,6 +145,29 @@ static void open_names(void **state)
         arena_init_growing(&program, ARENA_BYTES);
         if (!expr_compile(&program, slice_from(sources[i]), &opt, &err))
             fail_msg("%s: %u:%u: %s", sources[i], err.line, err.column, err.message);
+        arena_free(&program);
+    }
+}
+
+/* What is wrong whatever a named value stands for is an error all the same. */
+static void open_names_refused(void **state)
+{
+    static const struct { const char *source, *want; } rows[] = {
+        { "@({{a}} +)", "an expression expected at the end" },
+        { "@(context.Requst.Url == {{a}})", "'IProxyRequestContext' has no member 'Requst', did you mean 'Request'?" },
+        { "@({{a}} == foo)", "the name 'foo' is not known" },
+        { "@('ab' + {{a}})", "bad character literal" },
+    };
+    const struct expr_options opt = { .open_names = true };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct arena program;
+        struct expr_error err = { 0 };
+
+        arena_init_growing(&program, ARENA_BYTES);
+        assert_null(expr_compile(&program, slice_from(rows[i].source), &opt, &err));
+        assert_string_equal(err.message, rows[i].want);
         arena_free(&program);
     }
 }
@@ -172,6 +207,7 @@ int main(void)
         cmocka_unit_test(modern),
         cmocka_unit_test(errors),
         cmocka_unit_test(open_names),
+        cmocka_unit_test(open_names_refused),
         cmocka_unit_test(long_rows),
     };
 
