@@ -337,6 +337,33 @@ static struct syn *q_object(struct query *q, struct slice added, struct syn *val
     return o;
 }
 
+/* The sequence of a range: `from T x in e` is that of e.Cast<T>(). */
+static struct syn *q_range(struct query *q, struct syn *s)
+{
+    struct syn *m = syn_new(q->b->c, S_MEMBER, s->pos), *call = syn_new(q->b->c, S_CALL, s->pos);
+
+    if (!s->type)
+        return s->a;
+    m->a = s->a;
+    m->text = SLICE("Cast");
+    m->targs = &s->type;
+    m->ntargs = 1;
+    call->a = m;
+    return call;
+}
+
+/* join: Join, or with a group GroupJoin. The inner key sees the inner variable alone. */
+static void q_join(struct query *q, struct syn *s)
+{
+    struct slice name = s->n ? s->v[0]->text : s->text;
+    struct query inner = { .b = q->b, .vars = { s->text }, .n = 1 };
+    struct syn *args[4] = { q_range(q, s), q_lambda(q, s->b, SLICE_NONE), q_lambda(&inner, s->c, SLICE_NONE),
+                            q_lambda(q, q_object(q, name, q_name(q->b, name, s->pos)), name) };
+
+    q_call(q, s->n ? "GroupJoin" : "Join", args, 4, s->pos);
+    q->vars[q->n++] = name;
+}
+
 static void q_clause(struct query *q, struct syn *s, bool last)
 {
     struct syn *args[2];
@@ -344,14 +371,17 @@ static void q_clause(struct query *q, struct syn *s, bool last)
     switch (s->mode) {
     case 'f': /* a second from: SelectMany */
         if (q->n == 0) {
-            q->source = s->a;
+            q->source = q_range(q, s);
             q->vars[q->n++] = s->text;
             return;
         }
-        args[0] = q_lambda(q, s->a, SLICE_NONE);
+        args[0] = q_lambda(q, q_range(q, s), SLICE_NONE);
         args[1] = q_lambda(q, q_object(q, s->text, q_name(q->b, s->text, s->pos)), s->text);
         q_call(q, "SelectMany", args, 2, s->pos);
         q->vars[q->n++] = s->text;
+        return;
+    case 'j':
+        q_join(q, s);
         return;
     case 'l':
         args[0] = q_lambda(q, q_object(q, s->text, s->a), SLICE_NONE);
@@ -384,8 +414,8 @@ struct node *bind_query(struct binder *b, const struct syn *s)
     struct query q = { .b = b };
 
     for (unsigned i = 0; i < s->n; i++) {
-        if (q.n >= 7 || (s->v[i]->mode == 'j'))
-            return bind_error(b, s->v[i]->pos, "this query clause is not supported");
+        if (q.n >= 7)
+            return bind_error(b, s->v[i]->pos, "a query has at most 7 range variables");
         q_clause(&q, s->v[i], i + 1 == s->n);
     }
     return bind_expr(b, q.source, NULL);

@@ -437,6 +437,7 @@ static struct syn *parse_operator_call(struct comp *c, enum syn_op op, bool of_t
 
 static struct syn *parse_keyword(struct comp *c)
 {
+    static const char *const refused[] = { "base", "ref", "stackalloc", "this" };
     struct syn *s = syn_new(c, S_CONST, c->tok->pos);
 
     if (at_name(c, "new"))
@@ -472,6 +473,9 @@ static struct syn *parse_keyword(struct comp *c)
         c->tok++;
         return s;
     }
+    for (size_t i = 0; i < COUNT_OF(refused); i++)
+        if (at_name(c, refused[i]))
+            return comp_fail(c, s->pos, "'%s' is not supported in policy expressions", refused[i]), s;
     parse_unexpected(c, "an expression");
     return s;
 }

@@ -168,6 +168,41 @@ struct syn *parse_pattern(struct comp *c)
 
 /* ---- query expressions: kept as written, the binder turns them into method calls ---- */
 
+static void expect_word(struct comp *c, const char *word)
+{
+    if (!take_name(c, word))
+        comp_fail(c, c->tok->pos, "'%s' expected", word);
+}
+
+/* [type] name 'in' expression */
+static void parse_range(struct comp *c, struct syn *s)
+{
+    if (!tok_named(c->tok + 1, "in"))
+        s->type = parse_type(c);
+    s->text = expect_name(c);
+    expect_word(c, "in");
+    s->a = parse_expression(c);
+}
+
+/* join := 'join' [type] name 'in' expression 'on' expression 'equals' expression ['into' name]. Its S_ARG: text, a, b, c;
+ * v of one S_NAME, the name of the group, when there is one */
+static void parse_join(struct comp *c, struct syn *s)
+{
+    struct list into = { 0 };
+
+    parse_range(c, s);
+    expect_word(c, "on");
+    s->b = parse_expression(c);
+    expect_word(c, "equals");
+    s->c = parse_expression(c);
+    if (!take_name(c, "into"))
+        return;
+    list_add(c, &into, syn_new(c, S_NAME, c->tok->pos));
+    syn_take(s, &into);
+    if (s->n)
+        s->v[0]->text = expect_name(c);
+}
+
 /* query := 'from' [type] name 'in' expression {clause} ('select' expression | 'group' expression 'by' expression)
  *          ['into' name {clause} ...]
  * S_QUERY: v of clauses, each S_ARG with mode = first letter, text name, a, b, punct 1 = descending */
@@ -182,12 +217,9 @@ struct syn *parse_query(struct comp *c)
 
         s->mode = (uint8_t)first;
         if (take_name(c, "from")) {
-            if (!tok_named(c->tok + 1, "in"))
-                s->type = parse_type(c);
-            s->text = expect_name(c);
-            if (!take_name(c, "in"))
-                comp_fail(c, c->tok->pos, "'in' expected");
-            s->a = parse_expression(c);
+            parse_range(c, s);
+        } else if (take_name(c, "join")) {
+            parse_join(c, s);
         } else if (take_name(c, "let")) {
             s->text = expect_name(c);
             expect_punct(c, P1('='));
@@ -209,8 +241,7 @@ struct syn *parse_query(struct comp *c)
         } else if (take_name(c, "select") || take_name(c, "group")) {
             s->a = parse_expression(c);
             if (first == 'g') {
-                if (!take_name(c, "by"))
-                    comp_fail(c, c->tok->pos, "'by' expected");
+                expect_word(c, "by");
                 s->b = parse_expression(c);
             }
             if (take_name(c, "into"))
@@ -490,9 +521,11 @@ static struct syn *parse_using(struct comp *c)
         }
         expect_punct(c, P1(')'));
         s->b = parse_statement(c);
-    } else {
+    } else if (at_local(c)) {
         s->a = parse_local(c);
         expect_punct(c, P1(';'));
+    } else {
+        comp_fail(c, s->pos, "'using' of a namespace is not supported in policy expressions: the types of the white-list are known without");
     }
     return s;
 }
@@ -514,14 +547,32 @@ static struct syn *parse_jump(struct comp *c)
     return s;
 }
 
+/* What C# has and the original refuses: an error that names it. The second row are words that may also be names. */
+static bool refuse_statement(struct comp *c)
+{
+    static const char *const words[] = { "goto", "class", "struct", "interface", "enum", "lock", "unsafe", "fixed", "namespace",
+                                         "event", "extern", "public", "private", "protected", "internal", "readonly",
+                                         "volatile", "abstract", "sealed", "virtual", "override", "operator", "ref" };
+    static const char *const names[] = { "record", "partial" };
+    const struct token *next = c->tok + 1;
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (at_name(c, words[i]))
+            return comp_fail(c, c->tok->pos, "'%s' is not supported in policy expressions", words[i]), true;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (at_name(c, names[i]) && next->kind == TOK_NAME && next[1].kind == TOK_PUNCT && !tok_is(next + 1, P1('=')))
+            return comp_fail(c, c->tok->pos, "'%s' is not supported in policy expressions", names[i]), true;
+    if ((at_name(c, "yield") && (tok_named(next, "return") || tok_named(next, "break"))) || (at_name(c, "delegate") && next->kind == TOK_NAME))
+        return comp_fail(c, c->tok->pos, "'%.*s' is not supported in policy expressions", SLICE_ARG(c->tok->text)), true;
+    return false;
+}
+
 static struct syn *parse_simple_statement(struct comp *c)
 {
-    static const char *const refused[] = { "goto", "class", "struct", "interface", "enum", "lock", "unsafe", "fixed", "yield" };
     struct syn *s;
 
-    for (size_t i = 0; i < COUNT_OF(refused); i++)
-        if (at_name(c, refused[i]) && !tok_is(c->tok + 1, P1('=')) && !tok_is(c->tok + 1, P1('.')))
-            return comp_fail(c, c->tok->pos, "'%s' is not supported in policy expressions", refused[i]);
+    if (refuse_statement(c))
+        return NULL;
     if ((s = parse_local_function(c)))
         return s;
     if (at_local(c)) {
