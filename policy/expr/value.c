@@ -324,6 +324,7 @@ int text_compare(struct expr_value a, struct expr_value b, bool ignore_case)
     }
 }
 
+/* As .NET: the difference of the first units that differ, else of the lengths. */
 int text_compare_ordinal(struct expr_value a, struct expr_value b, bool ignore_case)
 {
     struct text_walk x = text_walk(a), y = text_walk(b);
@@ -333,13 +334,13 @@ int text_compare_ordinal(struct expr_value a, struct expr_value b, bool ignore_c
         bool more_x = text_next(&x, &p), more_y = text_next(&y, &q);
 
         if (!more_x || !more_y)
-            return more_x ? 1 : more_y ? -1 : 0;
+            return more_x || more_y ? (int)text_length(a) - (int)text_length(b) : 0;
         if (ignore_case) {
             p = text_upper(p);
             q = text_upper(q);
         }
         if (p != q)
-            return p < q ? -1 : 1;
+            return (int)p - (int)q;
     }
 }
 

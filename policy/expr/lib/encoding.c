@@ -297,7 +297,7 @@ static struct expr_value decode(struct vm *vm, enum encoding e, const uint8_t *p
         text_put_unit(&b, cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000) ? REPLACEMENT : cp);
     }
     for (uint32_t i = 0; (e == ASCII || e == LATIN1) && i < n; i++)
-        text_put_unit(&b, e == ASCII && p[i] > 0x7f ? REPLACEMENT : p[i]);
+        text_put_unit(&b, e == ASCII && p[i] > 0x7f ? '?' : p[i]);
     return b.failed ? vm_throw_budget(vm, "memory") : text_value(buf_slice(&b));
 }
 
