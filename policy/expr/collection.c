@@ -317,11 +317,16 @@ struct expr_value tuple_make(struct vm *vm, const struct type *type, uint32_t n,
 
 /* ---- walks ---- */
 
+static uint32_t list_version(const struct list_object *l)
+{
+    return l->watch ? *l->watch : l->version;
+}
+
 static int next_list(struct vm *vm, struct iter *it, struct expr_value *out)
 {
     const struct list_object *l = it->source.p;
 
-    if (l->version != it->version && l->head.type->id != TYPE_ARRAY) {
+    if (list_version(l) != it->version && l->head.type->id != TYPE_ARRAY) {
         vm_throw(vm, TYPE_INVALIDOPERATIONEXCEPTION, "Collection was modified; enumeration operation may not execute.");
         return -1;
     }
@@ -402,7 +407,7 @@ static bool open_object(struct vm *vm, struct iter *it)
     case TYPE_QUEUE:
     case TYPE_READONLYCOLLECTION:
         it->next = next_list;
-        it->version = OBJECT(it->source, list_object)->version;
+        it->version = list_version(OBJECT(it->source, list_object));
         return true;
     case TYPE_DICTIONARY:
     case TYPE_HASHSET:

@@ -17,6 +17,7 @@ struct list_object {
     struct expr_value *items;
     uint32_t n, room;
     uint32_t version; /* changes with the list: foreach notices */
+    const uint32_t *watch; /* of the children of a JSON token: the token's version, looked at instead; else NULL */
 };
 
 /* byte[]. */

@@ -213,6 +213,8 @@ NATIVE(jtoken_iterate)
     l = list_make(vm, &type_list_object, t->n);
     for (uint32_t i = 0; l && i < t->n; i++)
         l->items[l->n++] = object_value(t->items[i]);
+    if (l)
+        l->watch = &t->version;
     return l ? object_value(l) : expr_value_null();
 }
 
@@ -229,6 +231,8 @@ NATIVE(jobject_pairs)
     l = list_make(vm, &type_list_object, t->n);
     for (uint32_t i = 0; l && i < t->n && !vm->thrown; i++)
         l->items[l->n++] = tuple_make2(vm, &pair, t->items[i]->value, object_value(t->items[i]->items[0]));
+    if (l)
+        l->watch = &t->version;
     return l ? object_value(l) : expr_value_null();
 }
 

@@ -19,6 +19,7 @@ struct jtoken {
     struct jtoken *parent;
     uint8_t kind;
     uint16_t height;         /* at least the levels below it */
+    uint32_t version;        /* changes with its children: foreach notices */
     struct expr_value value; /* JVALUE, JRAW: the value; JPROPERTY, JCONSTRUCTOR: the name */
     union {
         struct jtoken **items;

@@ -158,6 +158,8 @@ NATIVE(jtoken_children)
         if (!vm_charge(vm, 1) || (type_holds(vm->arena, t, x) && !list_append(vm, l, x)))
             return expr_value_null();
     }
+    if (l)
+        l->watch = &TOKEN(a[0])->version;
     field = l ? object_value(l) : expr_value_null();
     return l ? tuple_make(vm, site->ret, 1, &field) : expr_value_null();
 }
@@ -260,6 +262,8 @@ NATIVE(jobject_properties)
     for (uint32_t i = 0; l && i < TOKEN(a[0])->n; i++)
         if (!list_append(vm, l, object_value(TOKEN(a[0])->items[i])))
             return expr_value_null();
+    if (l)
+        l->watch = &TOKEN(a[0])->version;
     return finish(vm, site, l != NULL, l);
 }
 

@@ -217,6 +217,7 @@ static bool insert(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken 
     child->parent = to;
     to->items[at] = child;
     to->n++;
+    to->version++;
     index_put(vm, to, at);
     return true;
 }
@@ -242,6 +243,7 @@ bool json_put(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *valu
     if (!raise_height(vm, to, value))
         return false;
     drop_index(to);
+    to->version++;
     to->items[at]->parent = NULL;
     to->items[at] = value;
     value->parent = to;
@@ -251,6 +253,7 @@ bool json_put(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken *valu
 void json_remove(struct jtoken *from, uint32_t at)
 {
     drop_index(from);
+    from->version++;
     from->items[at]->parent = NULL;
     memmove(from->items + at, from->items + at + 1, (from->n - at - 1) * sizeof *from->items);
     from->n--;
