@@ -525,7 +525,8 @@ static struct syn *parse_using(struct comp *c)
         s->a = parse_local(c);
         expect_punct(c, P1(';'));
     } else {
-        comp_fail(c, s->pos, "'using' of a namespace is not supported in policy expressions: the types of the white-list are known without");
+        comp_fail(c, s->pos, "'using' of a namespace is not supported in policy expressions: "
+                             "the types of the white-list are known without");
     }
     return s;
 }
@@ -562,7 +563,8 @@ static bool refuse_statement(struct comp *c)
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (at_name(c, names[i]) && next->kind == TOK_NAME && next[1].kind == TOK_PUNCT && !tok_is(next + 1, P1('=')))
             return comp_fail(c, c->tok->pos, "'%s' is not supported in policy expressions", names[i]), true;
-    if ((at_name(c, "yield") && (tok_named(next, "return") || tok_named(next, "break"))) || (at_name(c, "delegate") && next->kind == TOK_NAME))
+    if ((at_name(c, "yield") && (tok_named(next, "return") || tok_named(next, "break"))) ||
+        (at_name(c, "delegate") && next->kind == TOK_NAME))
         return comp_fail(c, c->tok->pos, "'%.*s' is not supported in policy expressions", SLICE_ARG(c->tok->text)), true;
     return false;
 }
