@@ -472,7 +472,7 @@ static struct expr_value json_body(struct vm *vm, struct slice bytes, unsigned t
     return j ? object_value(j) : expr_value_null();
 }
 
-/* XElement and the like: by their own Parse(string). */
+/* XNode, XElement, XDocument: by their own Parse(string). The original reads a body as nothing else (expressions.md 4). */
 static struct expr_value parsed_body(struct vm *vm, const struct site *site, struct slice bytes, const struct type *t)
 {
     struct expr_value args[4] = { outside_text(vm, without_mark(bytes)) };
@@ -480,7 +480,7 @@ static struct expr_value parsed_body(struct vm *vm, const struct site *site, str
 
     if (t->id == TYPE_XNODE)
         call.ret = call.on = t = TYPE_OF(XELEMENT);
-    for (unsigned i = type_defs[t->id].first; i < type_defs[t->id].last; i++)
+    for (unsigned i = type_defs[t->id].first; i < type_defs[t->id].last && (t->id == TYPE_XELEMENT || t->id == TYPE_XDOCUMENT); i++)
         if (type_members[i].kind == M_STATIC && strcmp(type_members[i].name, "Parse") == 0)
             return type_members[i].fn(vm, &call, args);
     return vm_throw(vm, TYPE_NOTSUPPORTEDEXCEPTION, "A body cannot be read as %s.", type_defs[t->id].name);

@@ -134,6 +134,7 @@ static void bodies(void **state)
     (void)state;
     expect("@(context.Request.Body.As<string>(preserveContent: true).Length)", "19");
     expect("@((string)context.Request.Body.As<JObject>(true)[\"a\"][\"b\"][1])", "x");
+    expect("@(context.Request.Body.As<int>(true))", "System.NotSupportedException");
     expect("@{ var b = context.Request.Body.As<JObject>(); b[\"c\"] = 5; return b; }", "{\"a\":{\"b\":[1,\"x\"]},\"c\":5}");
 }
 
