@@ -232,7 +232,7 @@ bench: test-deps build ## throughput and CPU per request against nginx and HAPro
 	HOLDFAST=$(abspath $(out)/holdfast) tests/bench/bench.sh
 
 .PHONY: bench-expr
-bench-expr: build/bench/expr/bench ## nanoseconds per expression, beside QuickJS and Lua 5.4
+bench-expr: build/bench/expr/bench ## nanoseconds per expression, beside C, QuickJS and Lua 5.4
 	tests/bench/expr.sh build/bench/expr/bench
 
 .PHONY: bench-fairness
