@@ -205,53 +205,74 @@ static void convert_error(struct vm *vm, enum op_error e, struct expr_value from
 
 /* ---- frames ---- */
 
-static bool push_frame(struct vm *vm, struct frame **top, const struct code *code, struct func_object *fn, const struct expr_value *args,
-                       unsigned n, uint16_t dst)
+static bool more_registers(struct vm *vm, unsigned n)
 {
-    struct frame *f = vm_alloc(vm, sizeof *f);
+    size_t room = n > SEGMENT ? n : SEGMENT;
 
-    if (!f)
-        return false;
-    if (vm->frames_left == 0) {
+    vm->stack = arena_alloc_raw(vm->arena, room * sizeof *vm->stack);
+    vm->stack_end = vm->stack ? vm->stack + room : NULL;
+    if (!vm->stack)
+        vm_throw_budget(vm, "memory");
+    return vm->stack != NULL;
+}
+
+/* Make f, over `up`, ready to run code: its registers hold the arguments and nulls. */
+static inline bool open_frame(struct vm *vm, struct frame *f, struct frame *up, const struct code *code, struct func_object *fn,
+                              const struct expr_value *args, unsigned n)
+{
+    unsigned i = 0;
+
+    if (UNLIKELY(vm->frames_left == 0)) {
         vm_throw_budget(vm, "call depth");
         return false;
     }
-    vm->frames_left--;
     f->saved_stack = vm->stack;
     f->saved_end = vm->stack_end;
-    if (vm->stack_end - vm->stack < code->nregs) {
-        size_t room = code->nregs > SEGMENT ? code->nregs : SEGMENT;
-
-        vm->stack = arena_alloc_raw(vm->arena, room * sizeof *vm->stack);
-        if (!vm->stack) {
-            vm->stack = vm->stack_end = NULL;
-            vm_throw_budget(vm, "memory");
-            return false;
-        }
-        vm->stack_end = vm->stack + room;
-    }
+    if (UNLIKELY(vm->stack_end - vm->stack < code->nregs) && !more_registers(vm, code->nregs))
+        return false;
+    vm->frames_left--;
     f->r = vm->stack;
     vm->stack += code->nregs;
-    memset(f->r, 0, code->nregs * sizeof *f->r);
-    for (unsigned i = 0; i < n && i < code->nparams; i++)
+    for (; i < n && i < code->nparams; i++)
         f->r[i] = args[i];
+    for (; i < code->nregs; i++)
+        f->r[i] = expr_value_null();
     f->code = code;
     f->pc = code->insns;
     f->fn = fn;
+    f->up = up;
+    return true;
+}
+
+/* A frame for a call inside the loop: one that a call before gave back, or a new one. */
+static bool push_frame(struct vm *vm, struct frame **top, struct func_object *fn, const struct expr_value *args, unsigned n, uint16_t dst)
+{
+    struct frame *f = vm->spare;
+
+    if (f)
+        vm->spare = f->up;
+    else if (!(f = vm_alloc(vm, sizeof *f)))
+        return false;
+    if (!open_frame(vm, f, *top, fn->code, fn, args, n))
+        return false;
     f->dst = dst;
-    f->up = *top;
     *top = f;
     return true;
 }
 
-static void pop_frame(struct vm *vm, struct frame **top)
+/* The frame at the bottom of a run lies on the C stack: only those above it are kept for other calls. */
+static inline void pop_frame(struct vm *vm, struct frame **top)
 {
-    struct frame *f = *top;
+    struct frame *f = *top, *up = f->up;
 
     vm->stack = f->saved_stack;
     vm->stack_end = f->saved_end;
     vm->frames_left++;
-    *top = f->up;
+    *top = up;
+    if (up) {
+        f->up = vm->spare;
+        vm->spare = f;
+    }
 }
 
 static struct expr_value make_closure(struct vm *vm, const struct frame *f, const struct code *code)
@@ -282,11 +303,11 @@ static const struct handler *find_handler(const struct frame *f)
     return NULL;
 }
 
-static bool unwind(struct vm *vm, struct frame **top, const struct frame *boundary)
+static bool unwind(struct vm *vm, struct frame **top)
 {
     struct exception_object *e = OBJECT(vm->exception, exception_object);
 
-    while (*top != boundary) {
+    while (*top) {
         const struct handler *h = e->budget ? NULL : find_handler(*top);
 
         if (h) {
@@ -401,14 +422,15 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
 #include "policy/expr/ops.def"
 #undef OP
     };
-    struct frame *boundary = NULL, *f = NULL;
+    struct frame bottom, *f = &bottom;
     struct expr_value *r, x;
     const struct insn *i, *pc, *insns;
     const struct site *site;
     enum op_error e;
     int got;
 
-    if (!push_frame(vm, &f, code, fn, args, n, 0))
+    bottom.dst = 0;
+    if (!open_frame(vm, f, NULL, code, fn, args, n))
         return false;
     ENTER_FRAME;
     NEXT_OP;
@@ -544,7 +566,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
             goto thrown;
         }
         f->pc = pc;
-        if (!push_frame(vm, &f, callee->code, callee, &r[i->b + 1], i->c, i->a))
+        if (!push_frame(vm, &f, callee, &r[i->b + 1], i->c, i->a))
             goto thrown;
         ENTER_FRAME;
         NEXT_OP;
@@ -627,7 +649,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
 
         x = R(a);
         pop_frame(vm, &f);
-        if (f == boundary) {
+        if (!f) {
             *out = x;
             return true;
         }
@@ -650,7 +672,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
 
 thrown:
     f->pc = pc;
-    if (!unwind(vm, &f, boundary))
+    if (!unwind(vm, &f))
         return false;
     ENTER_FRAME;
     NEXT_OP;

@@ -88,6 +88,7 @@ struct vm {
     uint32_t thrown_pos;
     uint32_t pos;                /* of the call now running */
     struct expr_value *stack, *stack_end;
+    struct frame *spare;         /* frames of calls that ended */
 };
 
 /* Run code without parameters. False: exception in vm. */
