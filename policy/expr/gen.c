@@ -287,6 +287,41 @@ static void gen_closure(struct gen *g, struct node *n, unsigned dst)
 
 /* ---- operators ---- */
 
+/* Is n an int or bool constant that fits into an operand? */
+static bool is_small(const struct node *n)
+{
+    return n->op == N_CONST && (n->value.kind == EXPR_I32 || n->value.kind == EXPR_BOOL) && n->value.i > -32768 && n->value.i < 32768;
+}
+
+/* Registers with the operands of n; none for the second when `small`. */
+static void gen_operands(struct gen *g, struct node *n, bool small, unsigned *x, unsigned *y)
+{
+    if (is_quiet(n->a) && !is_quiet(n->b)) {
+        *x = gen_temp(g);
+        gen_expr(g, n->a, *x);
+    } else {
+        *x = gen_value(g, n->a);
+    }
+    *y = small ? (uint16_t)n->b->value.i : gen_value(g, n->b);
+    g->at = n->pos;
+}
+
+/* x + 1, x - 1, x * 2, x % 7: the constant stands in the instruction. */
+static bool gen_with_constant(struct gen *g, struct node *n, unsigned dst)
+{
+    enum opcode op = n->sub == B_MUL ? OP_MULK_I32 : n->sub == B_REM ? OP_REMK_I32 : OP_ADDK_I32;
+    unsigned top = g->top, x, k;
+
+    if (n->kind != EXPR_I32 || !is_small(n->b) || n->sub > B_REM || n->sub == B_DIV)
+        return false;
+    if (n->sub == B_REM ? n->b->value.i <= 0 : n->checked)
+        return false;
+    gen_operands(g, n, true, &x, &k);
+    gen_emit(g, op, dst, x, (uint16_t)(n->sub == B_SUB ? -n->b->value.i : n->b->value.i));
+    g->top = top;
+    return true;
+}
+
 static void gen_bin(struct gen *g, struct node *n, unsigned dst)
 {
     static const enum opcode fast[] = { [B_ADD] = OP_ADD_I32, [B_SUB] = OP_SUB_I32, [B_MUL] = OP_MUL_I32, [B_LT] = OP_LT_I32,
@@ -295,14 +330,9 @@ static void gen_bin(struct gen *g, struct node *n, unsigned dst)
     bool arith = n->sub <= B_MUL;
     enum opcode op = n->sub < COUNT_OF(fast) ? fast[n->sub] : OP_MOVE;
 
-    if (is_quiet(n->a) && !is_quiet(n->b)) {
-        x = gen_temp(g);
-        gen_expr(g, n->a, x);
-    } else {
-        x = gen_value(g, n->a);
-    }
-    y = gen_value(g, n->b);
-    g->at = n->pos;
+    if (gen_with_constant(g, n, dst))
+        return;
+    gen_operands(g, n, false, &x, &y);
     if (n->kind == EXPR_I32 && op != OP_MOVE && !(arith && n->checked))
         gen_emit(g, op, dst, x, y);
     else if (n->kind == EXPR_BOOL && (n->sub == B_EQ || n->sub == B_NE))
@@ -548,6 +578,26 @@ void gen_effect(struct gen *g, struct node *n)
     g->top = top;
 }
 
+bool gen_is_comparison(const struct node *n)
+{
+    return n->op == N_BIN && n->sub >= B_EQ &&
+           (n->kind == EXPR_I32 || (n->kind == EXPR_BOOL && n->sub <= B_NE));
+}
+
+void gen_comparison(struct gen *g, struct node *n, bool when)
+{
+    static const enum opcode jump[] = { OP_JEQ_I32, OP_JNE_I32, OP_JLT_I32, OP_JGT_I32, OP_JLE_I32, OP_JGE_I32 };
+    static const enum opcode with_constant[] = { OP_JEQK_I32, OP_JNEK_I32, OP_JLTK_I32, OP_JGTK_I32, OP_JLEK_I32, OP_JGEK_I32 };
+    static const enum binop opposite[] = { B_NE, B_EQ, B_GE, B_LE, B_GT, B_LT };
+    enum binop op = when ? n->sub : opposite[n->sub - B_EQ];
+    bool small = is_small(n->b);
+    unsigned top = g->top, x, y;
+
+    gen_operands(g, n, small, &x, &y);
+    gen_emit(g, (small ? with_constant : jump)[op - B_EQ], x, y, 0);
+    g->top = top;
+}
+
 void gen_condition(struct gen *g, struct node *n, bool when, struct label *l)
 {
     unsigned top = g->top;
@@ -566,6 +616,9 @@ void gen_condition(struct gen *g, struct node *n, bool when, struct label *l)
         gen_condition(g, n->a, !when, &skip);
         gen_condition(g, n->b, when, l);
         gen_label(g, &skip);
+    } else if (gen_is_comparison(n)) {
+        gen_comparison(g, n, when);
+        gen_jump(g, OP_EXT, 0, l);
     } else {
         unsigned r = gen_value(g, n);
 

@@ -48,6 +48,10 @@ void gen_expr(struct gen *g, struct node *n, unsigned dst);
 unsigned gen_value(struct gen *g, struct node *n);
 /* Jump to l when n is `when`. */
 void gen_condition(struct gen *g, struct node *n, bool when, struct label *l);
+/* Does one instruction compare and jump? */
+bool gen_is_comparison(const struct node *n);
+/* That instruction, which jumps when n is `when`; its OP_EXT follows: gen_jump(g, OP_EXT, steps, label). */
+void gen_comparison(struct gen *g, struct node *n, bool when);
 void gen_store(struct gen *g, struct var *v, unsigned reg);
 void gen_statement(struct gen *g, struct node *n);
 /* For its effect only. */

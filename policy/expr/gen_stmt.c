@@ -124,10 +124,18 @@ static void gen_try(struct gen *g, struct node *n)
     g->top = top;
 }
 
+/* Back to `head` while the condition holds: a comparison jumps there itself. */
+static void gen_turn(struct gen *g, struct node *condition, uint32_t head)
+{
+    gen_comparison(g, condition, true);
+    gen_jump_to(g, OP_EXT, 1, head);
+}
+
 static void gen_loop(struct gen *g, struct node *n)
 {
     struct label on_break = { 0 }, on_continue = { 0 };
     struct loop_frame frame = { g->loops, &on_break, &on_continue, g->tries };
+    bool compares = n->a && gen_is_comparison(n->a);
     uint32_t head;
 
     for (unsigned i = 0; i < n->n; i++)
@@ -136,15 +144,21 @@ static void gen_loop(struct gen *g, struct node *n)
     head = gen_here(g);
     if (!n->c)
         gen_cells(g, n->group);
+    compares &= n->sub || gen_here(g) == head; /* no cells to make in each turn */
     if (n->a && !n->sub)
         gen_condition(g, n->a, false, &on_break);
+    if (compares && !n->sub)
+        head = gen_here(g);
     gen_statement(g, n->b);
     gen_label(g, &on_continue);
     if (n->c)
         gen_statement(g, n->c);
-    if (n->a && n->sub)
+    if (n->a && n->sub && !compares)
         gen_condition(g, n->a, false, &on_break);
-    gen_jump_to(g, OP_LOOP, 0, head);
+    if (compares)
+        gen_turn(g, n->a, head);
+    else
+        gen_jump_to(g, OP_LOOP, 0, head);
     gen_label(g, &on_break);
     g->loops = frame.up;
 }
@@ -204,14 +218,22 @@ static void gen_switch(struct gen *g, struct node *n)
     g->loops = frame.up;
 }
 
-static void gen_leave_loop(struct gen *g, bool is_break)
+/* The loop (or switch) that break or continue leaves or begins again, or NULL. */
+static struct loop_frame *loop_left(const struct gen *g, bool is_break)
 {
     struct loop_frame *l = g->loops;
 
     /* a switch has no continue of its own: look for the loop around it */
     while (!is_break && l && l->up && l->on_continue == l->up->on_continue)
         l = l->up;
-    if (!l || (!is_break && !l->on_continue)) {
+    return l && (is_break || l->on_continue) ? l : NULL;
+}
+
+static void gen_leave_loop(struct gen *g, bool is_break)
+{
+    struct loop_frame *l = loop_left(g, is_break);
+
+    if (!l) {
         comp_fail(g->c, g->at, "'%s' outside a loop", is_break ? "break" : "continue");
         return;
     }
@@ -256,10 +278,28 @@ static void gen_decl(struct gen *g, struct node *n)
     }
 }
 
+/* if (...) continue; where no finally stands in between: where the condition jumps to, or NULL. */
+static struct label *leaving_label(const struct gen *g, const struct node *n)
+{
+    const struct node *only = n->b->op == N_BLOCK && n->b->n == 1 ? n->b->v[0] : n->b;
+    struct loop_frame *l;
+
+    if (n->c || (only->op != N_BREAK && only->op != N_CONTINUE))
+        return NULL;
+    l = loop_left(g, only->op == N_BREAK);
+    if (!l || l->tries != g->tries)
+        return NULL;
+    return only->op == N_BREAK ? l->on_break : l->on_continue;
+}
+
 static void gen_if(struct gen *g, struct node *n)
 {
-    struct label otherwise = { 0 }, end = { 0 };
+    struct label otherwise = { 0 }, end = { 0 }, *leaving = leaving_label(g, n);
 
+    if (leaving) {
+        gen_condition(g, n->a, true, leaving);
+        return;
+    }
     gen_condition(g, n->a, false, &otherwise);
     gen_statement(g, n->b);
     if (n->c)

@@ -412,6 +412,10 @@ static struct expr_value unbox(struct vm *vm, const struct type *t, struct expr_
 #define R(x) r[i->x]
 #define TARGET ((uint32_t)i->b | (uint32_t)i->c << 16)
 #define COMPARE(name, expr) CASE(name): { bool t_ = (expr); R(a) = val_bool(t_); NEXT_OP; }
+/* A comparison that jumps; one that jumps back is a turn of a loop and counts as a step. */
+#define COMPARE_JUMP(name, op) \
+    CASE(J##name##_I32): if (R(a).i op R(b).i) goto jump; pc++; NEXT_OP; \
+    CASE(J##name##K_I32): if (R(a).i op (int16_t)i->b) goto jump; pc++; NEXT_OP;
 #define CHECK do { if (UNLIKELY(vm->thrown)) goto thrown; } while (0)
 
 static bool run(struct vm *vm, const struct code *code, struct func_object *fn, const struct expr_value *args, unsigned n,
@@ -449,6 +453,21 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
     CASE(JFALSE): if (!R(a).i) pc = insns + TARGET; NEXT_OP;
     CASE(JNULL): if (R(a).kind == EXPR_NULL) pc = insns + TARGET; NEXT_OP;
     CASE(JNOTNULL): if (R(a).kind != EXPR_NULL) pc = insns + TARGET; NEXT_OP;
+    COMPARE_JUMP(LT, <)
+    COMPARE_JUMP(LE, <=)
+    COMPARE_JUMP(GT, >)
+    COMPARE_JUMP(GE, >=)
+    COMPARE_JUMP(EQ, ==)
+    COMPARE_JUMP(NE, !=)
+jump: /* to where the operands behind the instruction say */
+    i = pc;
+    pc = insns + TARGET;
+    if (i->a && UNLIKELY(--vm->fuel <= 0) && !refuel(vm))
+        goto thrown;
+    NEXT_OP;
+    CASE(ADDK_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i + (uint32_t)(int16_t)i->c)); NEXT_OP;
+    CASE(MULK_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i * (uint32_t)(int16_t)i->c)); NEXT_OP;
+    CASE(REMK_I32): R(a) = val_int((int32_t)R(b).i % (int16_t)i->c); NEXT_OP;
     CASE(ADD_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i + (uint32_t)R(c).i)); NEXT_OP;
     CASE(SUB_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i - (uint32_t)R(c).i)); NEXT_OP;
     CASE(MUL_I32): R(a) = val_int((int32_t)((uint32_t)R(b).i * (uint32_t)R(c).i)); NEXT_OP;
@@ -467,7 +486,7 @@ static bool run(struct vm *vm, const struct code *code, struct func_object *fn, 
         NEXT_OP;
     }
     CASE(ARITH):
-        if (i[1].b == EXPR_I32 && i[1].a == B_REM && R(c).i > 0) { /* the one that loops over indexes use */
+        if (i[1].b == EXPR_I32 && i[1].a == B_REM && R(c).i > 0) { /* of two variables, as loops have it */
             R(a) = val_int((int32_t)R(b).i % (int32_t)R(c).i);
             pc++;
             NEXT_OP;
