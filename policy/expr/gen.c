@@ -244,11 +244,8 @@ static unsigned add_site(struct gen *g, const struct node *n)
             targs[i] = type_keep(g->c->program, n->targs[i]);
         s.targs = targs;
     }
-    for (unsigned i = 0; i < n->n; i++)
-        if (n->v[i]->op == N_CONST && n->v[i]->value.kind == EXPR_STRING) {
-            s.hash = hash_name(slice_of(n->v[i]->value.s, n->v[i]->value.n));
-            break;
-        }
+    if (n->n > 1 && n->v[1]->op == N_CONST && n->v[1]->value.kind == EXPR_STRING)
+        s.hash = hash_name(text_slice(n->v[1]->value));
     put(g, &g->sites, &s, sizeof s);
     return (unsigned)(g->sites.n / sizeof s) - 1;
 }

@@ -32,7 +32,7 @@ struct site {
     const struct type *on;            /* the type whose member it is, with its arguments */
     const char *name;
     uint32_t pos;
-    uint32_t hash;                    /* hash_name of the first constant string argument */
+    uint32_t hash;                    /* hash_name of the argument behind the receiver when it is a constant string, else 0 */
     uint8_t n;                        /* arguments, receiver included */
     uint8_t ntargs;
     uint16_t needs;                   /* bit i: argument i must not be null, */

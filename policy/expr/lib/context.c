@@ -373,7 +373,7 @@ NATIVE(headers_contains)
     NEED_THIS;
     if (!has_key(vm, a[1]))
         return expr_value_null();
-    return val_bool(MESSAGE(a[0])->ops->header(MESSAGE(a[0]), text_slice(a[1]), hash_name(text_slice(a[1])), 0, &value));
+    return val_bool(MESSAGE(a[0])->ops->header(MESSAGE(a[0]), text_slice(a[1]), name_of(site, a[1]), 0, &value));
 }
 
 /* The values of a field as string[]; empty when there is none. */

@@ -291,6 +291,8 @@ static void test_context(void **state)
         { "context.Request.Url.Query.GetValueOrDefault(\"y\", \"\")", "2" },
         { "context.Request.Headers.GetValueOrDefault(\"x-a\", \"\")", "1,2" },
         { "context.Request.Headers.GetValueOrDefault(\"x-b\", \"none\")", "none" },
+        { "context.Request.Headers.GetValueOrDefault(\"x\" + \"-A\".ToLower(), \"none\")", "1,2" },
+        { "context.Request.Headers.ContainsKey(\"x\" + \"-A\".ToLower())", "True" },
         { "context.Request.MatchedParameters[\"A\"]", "v w" },
         { "context.Request.Body.As<string>(preserveContent: true)", "the body" },
         { "context.RequestId", "11112222-3333-4444-5555-666677778888" },
