@@ -245,9 +245,22 @@ static size_t separator_at(const struct splitter *s, size_t at)
     return 0;
 }
 
+/* The same for one separator of one byte, which no other character of UTF-8 contains. */
+static size_t next_byte(struct vm *vm, const struct splitter *s, size_t from, size_t *length)
+{
+    ptrdiff_t at = slice_find_byte(slice_skip(s->text, from), s->separators[0].p[0]);
+
+    *length = at >= 0;
+    at = at >= 0 ? at : (ptrdiff_t)(s->text.n - from);
+    vm_charge(vm, (uint32_t)at / 64);
+    return from + (size_t)at;
+}
+
 /* The next separator from byte `from`: its place, or the end of the text with *length 0. */
 static size_t next_separator(struct vm *vm, const struct splitter *s, size_t from, size_t *length)
 {
+    if (s->n == 1 && s->separators[0].n == 1 && (unsigned char)s->separators[0].p[0] < 0x80)
+        return next_byte(vm, s, from, length);
     for (size_t at = from; at < s->text.n; at++) {
         if (at % 16 == 15 && !vm_charge(vm, 1 + s->n / 4))
             break;
