@@ -22,15 +22,6 @@ struct frame {
     uint16_t dst;
 };
 
-void *vm_alloc(struct vm *vm, size_t n)
-{
-    void *p = arena_alloc(vm->arena, n);
-
-    if (UNLIKELY(!p))
-        vm_throw_budget(vm, "memory");
-    return p;
-}
-
 /* Steps that took longer than they may cost more: nothing that is slow in itself lasts longer than the budget. */
 static void charge_time(struct vm *vm)
 {
@@ -73,7 +64,7 @@ static bool refuel(struct vm *vm)
     return true;
 }
 
-bool vm_charge(struct vm *vm, uint32_t n)
+bool vm_charge_slowly(struct vm *vm, uint32_t n)
 {
     if (n >= VM_LONG_STEPS)
         vm_pause(vm);

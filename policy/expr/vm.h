@@ -94,7 +94,14 @@ struct vm {
 /* Run code without parameters. False: exception in vm. */
 bool vm_run(struct vm *vm, const struct code *code, struct expr_value *out);
 /* Charge n steps: false when the budget ran out (exception set). May pause; a large charge, made before the work, does. */
-bool vm_charge(struct vm *vm, uint32_t n);
+bool vm_charge_slowly(struct vm *vm, uint32_t n);
+static inline bool vm_charge(struct vm *vm, uint32_t n)
+{
+    if (UNLIKELY(n >= VM_LONG_STEPS || vm->fuel <= (int32_t)n))
+        return vm_charge_slowly(vm, n);
+    vm->fuel -= (int32_t)n;
+    return true;
+}
 /* Charge for a walk over n bytes of text; a short one is part of the call. */
 #define VM_FREE_BYTES 512
 static inline bool vm_charge_bytes(struct vm *vm, size_t n)
@@ -111,8 +118,6 @@ static inline void vm_leave(struct vm *vm)
 void vm_pause(struct vm *vm);
 /* Call a delegate. False: exception in vm. */
 bool vm_call(struct vm *vm, struct expr_value fn, const struct expr_value *args, unsigned n, struct expr_value *out);
-/* Memory of the evaluation; NULL with a budget exception when it is used up. */
-void *vm_alloc(struct vm *vm, size_t n);
 #define vm_new(vm, type) ((type *)vm_alloc((vm), sizeof(type)))
 
 /* Raise: always null, for `return vm_throw(...)`. type is a TYPE_ id of an exception. */
@@ -125,6 +130,15 @@ struct expr_value vm_throw_budget(struct vm *vm, const char *what);
 struct expr_value vm_throw_overflow(struct vm *vm);
 struct expr_value vm_throw_cast(struct vm *vm);
 void vm_raise(struct vm *vm, struct expr_value exception);
+/* Memory of the evaluation; NULL with a budget exception when it is used up. */
+static inline void *vm_alloc(struct vm *vm, size_t n)
+{
+    void *p = arena_alloc(vm->arena, n);
+
+    if (UNLIKELY(!p))
+        vm_throw_budget(vm, "memory");
+    return p;
+}
 
 /* ops.c: arithmetic and conversions, shared by the VM and constant folding. False: *error is set. */
 enum op_error { OP_FINE, OP_OVERFLOW, OP_DIVIDE, OP_DECIMAL_RANGE, OP_MEMORY };
