@@ -159,14 +159,18 @@ static struct expr_value collection(struct vm *vm, const struct type *type, stru
     return object_value(c);
 }
 
-static const struct type *list_of(struct vm *vm, const struct type *element)
-{
-    return type_make1(vm->arena, TYPE_LIST, element);
-}
+/* List<element>, made once. */
+#define LIST_TYPE(name, element) \
+    static const struct type *const name##_args[] = { TYPE_OF(element) }; \
+    static const struct type name = { .id = TYPE_LIST, .n = 1, .args = name##_args }
+LIST_TYPE(list_of_match, MATCH);
+LIST_TYPE(list_of_group, GROUP);
+LIST_TYPE(list_of_capture, CAPTURE);
+LIST_TYPE(list_of_string, STRING);
 
 static struct expr_value all_matches(struct search *s, int32_t start)
 {
-    struct list_object *l = list_make(s->vm, list_of(s->vm, TYPE_OF(MATCH)), 0);
+    struct list_object *l = list_make(s->vm, &list_of_match, 0);
     struct match_data *m;
 
     while (l && regex_find(s, start, &m) > 0) {
@@ -337,7 +341,7 @@ static const struct rx_captures *captures_of(struct vm *vm, const struct match_d
 
 NATIVE(group_captures)
 {
-    struct list_object *l = list_make(vm, list_of(vm, TYPE_OF(CAPTURE)), 1);
+    struct list_object *l = list_make(vm, &list_of_capture, 1);
     const struct capture_object *g = CAPTURE(a[0]);
     const struct rx_captures *all = NULL;
     struct capture_object *c;
@@ -370,7 +374,7 @@ NATIVE(match_groups)
     struct list_object *l;
 
     m = CAPTURE(a[0])->m;
-    l = list_make(vm, list_of(vm, TYPE_OF(GROUP)), 4);
+    l = list_make(vm, &list_of_group, m->regex ? m->nslots : 1);
     if (l && !m->regex)
         list_append(vm, l, a[0]);
     for (uint32_t i = 0; l && m->regex && i < m->nslots; i++)
@@ -450,14 +454,15 @@ NATIVE(groups_item)
 
 static int slot_named(struct vm *vm, const struct match_data *m, struct expr_value name)
 {
-    struct search s;
-    int slot = -1;
+    struct rx_entry *e;
+    int slot;
 
     if (!m->regex)
         return slice_eq(text_slice(name), SLICE("0")) ? 0 : -1;
-    if (regex_open(&s, vm, m->regex, TEXT("")))
-        slot = rx_slot_by_name(s.entry->rx, text_slice(name));
-    regex_close(&s);
+    if (!(e = regex_entry(vm, m->regex)))
+        return -1;
+    slot = rx_slot_by_name(e->rx, text_slice(name));
+    rx_release(e);
     return slot;
 }
 
@@ -497,7 +502,7 @@ NATIVE(groups_keys)
     struct list_object *l;
 
     m = OBJECT(a[0], captures_object)->m;
-    l = list_make(vm, list_of(vm, TYPE_OF(STRING)), 4);
+    l = list_make(vm, &list_of_string, 4);
     for (uint32_t i = 0; l && i < LIST(a[0])->n && !vm->thrown; i++)
         list_append(vm, l, name_of(vm, m, (int32_t)i));
     return l && !vm->thrown ? object_value(l) : expr_value_null();

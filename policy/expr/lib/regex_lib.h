@@ -53,6 +53,8 @@ struct search {
     bool left;
 };
 
+/* The compiled pattern, to be given back by rx_release before anything may pause; NULL: exception. */
+struct rx_entry *regex_entry(struct vm *vm, const struct regex_object *regex);
 /* Begin; false: exception. The caller must regex_close on every way out. */
 bool regex_open(struct search *s, struct vm *vm, const struct regex_object *regex, struct expr_value input);
 void regex_close(struct search *s);

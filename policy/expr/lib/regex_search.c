@@ -54,17 +54,23 @@ static bool load_units(struct search *s)
     return s->units != NULL;
 }
 
-bool regex_open(struct search *s, struct vm *vm, const struct regex_object *regex, struct expr_value input)
+struct rx_entry *regex_entry(struct vm *vm, const struct regex_object *regex)
 {
     struct rx_error err;
+    struct rx_entry *e = rx_acquire(text_slice(regex->pattern), regex->options, &err);
 
-    *s = (struct search){ .vm = vm, .regex = regex, .input = input };
-    s->entry = rx_acquire(text_slice(regex->pattern), regex->options, &err);
-    if (!s->entry) {
+    if (!e)
         vm_throw(vm, TYPE_REGEXPARSEEXCEPTION, "Invalid pattern '%.*s' at offset %u. %s",
                  (int)regex->pattern.n, regex->pattern.s, err.offset, err.text);
+    return e;
+}
+
+bool regex_open(struct search *s, struct vm *vm, const struct regex_object *regex, struct expr_value input)
+{
+    *s = (struct search){ .vm = vm, .regex = regex, .input = input };
+    s->entry = regex_entry(vm, regex);
+    if (!s->entry)
         return false;
-    }
     if (input.kind == EXPR_NULL) {
         vm_throw_arg_null(vm, "input");
         return false;
@@ -140,12 +146,13 @@ int32_t regex_after(const struct search *s, const struct match_data *m)
 
 static struct match_data *new_data(struct search *s, bool bytes)
 {
-    struct match_data *m = vm_new(s->vm, struct match_data);
     uint32_t n = s->entry->rx->ngroups;
+    struct match_data *m = vm_alloc(s->vm, sizeof *m + (bytes ? 2 : 1) * n * sizeof *m->spans);
 
-    if (!m || !(m->spans = vm_alloc(s->vm, n * sizeof *m->spans)) ||
-        (bytes && !(m->bytes = vm_alloc(s->vm, n * sizeof *m->bytes))))
+    if (!m)
         return NULL;
+    m->spans = (struct rx_span *)(m + 1);
+    m->bytes = bytes ? m->spans + n : NULL;
     m->regex = s->regex;
     m->input = s->input;
     m->nslots = n;
@@ -164,6 +171,16 @@ static struct expr_value timed_out(struct vm *vm)
         "back-references and other factors.");
 }
 
+/* Groups of PCRE2's that slots stand for, the whole match included. */
+static unsigned pcre_groups(const struct rx *rx)
+{
+    unsigned most = 0;
+
+    for (uint32_t i = 0; i < rx->ngroups; i++)
+        most = rx->pcre_number[i] > most ? rx->pcre_number[i] : most;
+    return most + 1;
+}
+
 static int find_fast(struct search *s, int32_t start, struct match_data **out)
 {
     struct regex_span v[REGEX_GROUPS_MAX];
@@ -171,7 +188,7 @@ static int find_fast(struct search *s, int32_t start, struct match_data **out)
     uint32_t from = byte_of(s, start);
     struct match_data *m;
 
-    switch (regex_match(s->fast, subject, from, v, REGEX_GROUPS_MAX)) {
+    switch (regex_match(s->fast, subject, from, v, pcre_groups(s->entry->rx))) {
     case REGEX_NO: return vm_charge(s->vm, (uint32_t)(subject.n - from) / 128) ? 0 : -1;
     case REGEX_LIMIT: timed_out(s->vm); return -1;
     default: break;

@@ -2,7 +2,8 @@
  *
  * 1. An entry is immutable but for `wide`, which is set once. It lives until the cache and all holders have
  *    let go.
- * 2. The lock is held for looking up and linking, never while compiling or matching. */
+ * 2. The lock is held for looking up and linking, never while compiling or matching.
+ * 3. An entry gains a holder under the lock only, while the cache holds it: who takes the last one away may free it. */
 #include "policy/expr/lib/rx_cache.h"
 
 #include <pthread.h>
@@ -16,6 +17,16 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rx_entry *buckets[BUCKETS], *newest, *oldest;
 static unsigned count;
+
+/* The entry last found for a pattern at this address: constants of policies stay where they are, so that they need not be
+ * hashed each time. */
+#define NEAR 64u
+static struct rx_entry *near[NEAR];
+
+static struct rx_entry **near_slot(struct slice pattern)
+{
+    return &near[((uintptr_t)pattern.p / 16 ^ (uintptr_t)pattern.p / 1024) % NEAR];
+}
 
 static void entry_free(struct rx_entry *e)
 {
@@ -50,18 +61,42 @@ static void link_newest(struct rx_entry *e)
         oldest = e;
 }
 
+static bool is_for(const struct rx_entry *e, struct slice pattern, uint32_t options)
+{
+    return e->options == options && slice_eq(e->pattern, pattern);
+}
+
+static struct rx_entry *hold(struct rx_entry *e)
+{
+    if (e != newest) {
+        unlink_used(e);
+        link_newest(e);
+    }
+    atomic_fetch_add_explicit(&e->holders, 1, memory_order_relaxed);
+    return e;
+}
+
+static struct rx_entry *find_near(struct slice pattern, uint32_t options)
+{
+    struct rx_entry *e = *near_slot(pattern);
+
+    return e && is_for(e, pattern, options) ? hold(e) : NULL;
+}
+
 static struct rx_entry *find(uint64_t hash, struct slice pattern, uint32_t options)
 {
     for (struct rx_entry *e = buckets[hash % BUCKETS]; e; e = e->next)
-        if (e->hash == hash && e->options == options && slice_eq(e->pattern, pattern)) {
-            if (e != newest) {
-                unlink_used(e);
-                link_newest(e);
-            }
-            e->holders++;
-            return e;
+        if (e->hash == hash && is_for(e, pattern, options)) {
+            *near_slot(pattern) = e;
+            return hold(e);
         }
     return NULL;
+}
+
+/* Take one holder away: the entry to free, or NULL while somebody has it. */
+static struct rx_entry *let_go(struct rx_entry *e)
+{
+    return atomic_fetch_sub_explicit(&e->holders, 1, memory_order_acq_rel) == 1 ? e : NULL;
 }
 
 /* Take the oldest out: the entry to free, or NULL while somebody holds it. */
@@ -73,8 +108,11 @@ static struct rx_entry *drop_oldest(void)
         at = &(*at)->next;
     *at = e->next;
     unlink_used(e);
+    for (unsigned i = 0; i < NEAR; i++)
+        if (near[i] == e)
+            near[i] = NULL;
     count--;
-    return --e->holders == 0 ? e : NULL;
+    return let_go(e);
 }
 
 /* ---- entries ---- */
@@ -105,9 +143,15 @@ static struct rx_entry *entry_make(struct slice pattern, uint32_t options, uint6
 
 struct rx_entry *rx_acquire(struct slice pattern, uint32_t options, struct rx_error *err)
 {
-    uint64_t hash = hash_bytes(pattern) ^ (uint64_t)options << 32;
     struct rx_entry *e, *same, *old = NULL;
+    uint64_t hash;
 
+    pthread_mutex_lock(&lock);
+    e = find_near(pattern, options);
+    pthread_mutex_unlock(&lock);
+    if (e)
+        return e;
+    hash = hash_bytes(pattern) ^ (uint64_t)options << 32;
     pthread_mutex_lock(&lock);
     e = find(hash, pattern, options);
     pthread_mutex_unlock(&lock);
@@ -135,12 +179,7 @@ struct rx_entry *rx_acquire(struct slice pattern, uint32_t options, struct rx_er
 
 void rx_release(struct rx_entry *e)
 {
-    unsigned left;
-
-    pthread_mutex_lock(&lock);
-    left = --e->holders;
-    pthread_mutex_unlock(&lock);
-    if (left == 0)
+    if (let_go(e))
         entry_free(e);
 }
 

@@ -15,7 +15,7 @@ struct rx_entry {
     struct rx_entry *newer, *older; /* in the order of use */
     struct rx_entry *next;          /* in its bucket */
     uint64_t hash;
-    unsigned holders; /* threads that use it now, and the cache */
+    _Atomic unsigned holders; /* threads that use it now, and the cache */
     struct slice pattern;
     uint32_t options;
     struct regex *ascii;        /* NULL: not translated */
