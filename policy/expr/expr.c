@@ -7,6 +7,9 @@
 #define SCRATCH_MAX ((size_t)64 << 20) /* trees of one compilation; the largest real expression takes some 2 MB */
 #define SOURCE_MAX ((size_t)1 << 20)
 
+/* Registers on the C stack, a kilobyte of it: most evaluations and the lambdas they call take no others. */
+#define REGISTERS 64
+
 struct expr {
     const struct code *code;
     struct expr_value constant;
@@ -185,6 +188,7 @@ void vm_give_exception(struct vm *vm, struct expr_exception *exc, struct arena_m
 
 bool expr_eval(const struct expr *e, struct expr_run *run, struct expr_value *out, struct expr_exception *exc)
 {
+    struct expr_value registers[REGISTERS];
     struct arena_mark mark;
     struct vm vm;
 
@@ -194,6 +198,8 @@ bool expr_eval(const struct expr *e, struct expr_run *run, struct expr_value *ou
     }
     mark = arena_mark(run->arena);
     vm_begin(&vm, run);
+    vm.stack = registers;
+    vm.stack_end = registers + REGISTERS;
     if (vm_run(&vm, e->code, out) && !run->arena->overflow)
         return true;
     if (!vm.thrown)

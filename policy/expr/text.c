@@ -5,17 +5,26 @@
 
 #define REPLACEMENT 0xFFFD
 
+/* Bit 7 of each byte of the word at p. */
+static inline uint64_t high_bits(const char *p, size_t n)
+{
+    uint64_t w = 0;
+
+    memcpy(&w, p, n);
+    return w & UINT64_C(0x8080808080808080);
+}
+
 bool slice_is_ascii(struct slice s)
 {
     size_t i = 0;
 
-    for (; i + 8 <= s.n; i += 8) {
-        uint64_t w;
-
-        memcpy(&w, s.p + i, 8);
-        if (w & UINT64_C(0x8080808080808080))
+    for (; i + 8 <= s.n; i += 8)
+        if (high_bits(s.p + i, 8))
             return false;
-    }
+    if (s.n >= 8) /* the last word overlaps the one before */
+        return !high_bits(s.p + s.n - 8, 8);
+    if (s.n >= 4)
+        return !(high_bits(s.p, 4) | high_bits(s.p + s.n - 4, 4));
     for (; i < s.n; i++)
         if ((unsigned char)s.p[i] >= 0x80)
             return false;
