@@ -250,10 +250,40 @@ static unsigned add_site(struct gen *g, const struct node *n)
     return (unsigned)(g->sites.n / sizeof s) - 1;
 }
 
+static bool are_constants(struct node *const *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (v[i]->op != N_CONST)
+            return false;
+    return true;
+}
+
+/* Members of members that policies are made of: one call instead of two. */
+static void fuse_call(struct node *n)
+{
+    static const struct { expr_native *outer, *inner, *both; } pairs[] = {
+        { net_message_headers, net_context_request, net_context_request_headers },
+        { net_groups_item, net_match_groups, net_match_group },
+    };
+    struct node *on = n->n ? n->v[0] : NULL;
+
+    if (!on || on->op != N_CALL || on->n != 1 || !are_constants(n->v + 1, n->n - 1))
+        return;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++)
+        if (n->fn == pairs[i].outer && on->fn == pairs[i].inner) {
+            n->fn = pairs[i].both;
+            n->v[0] = on->v[0];
+            n->instance |= on->instance;
+            return;
+        }
+}
+
 static void gen_call(struct gen *g, struct node *n, unsigned dst)
 {
-    unsigned top = g->top, base = gen_args(g, n->v, n->n);
+    unsigned top = g->top, base;
 
+    fuse_call(n);
+    base = gen_args(g, n->v, n->n);
     g->at = n->pos;
     gen_emit(g, OP_CALL, dst, base, add_site(g, n));
     for (unsigned i = 0; i < n->n; i++)

@@ -293,6 +293,14 @@ NATIVE(message_headers)
     return host_value(TYPE_IHEADERS, a[0].p);
 }
 
+/* context.Request.Headers in one step: gen.c puts the two together. */
+NATIVE(context_request_headers)
+{
+    struct expr_value request = net_context_request(vm, site, a);
+
+    return net_message_headers(vm, site, &request);
+}
+
 NATIVE(message_body)
 {
     NEED_THIS;

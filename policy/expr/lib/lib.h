@@ -20,6 +20,8 @@ expr_native net_string_format_hole;
 /* typeof(T): T is targs[0]. */
 expr_native net_type_typeof;
 expr_native net_nullable_bool_and, net_nullable_bool_or;
+/* context.Request.Headers of the context, Groups[key] of a match. */
+expr_native net_context_request_headers, net_match_group;
 /* What a switch expression without a fitting arm throws. */
 expr_native net_exception_no_match;
 

@@ -436,20 +436,19 @@ NATIVE(captures_item)
     return LIST(a[0])->items[a[1].i];
 }
 
-/* By number: slots and numbers differ when a pattern numbers its groups itself. */
-NATIVE(groups_item)
+/* Slots and numbers differ when a pattern numbers its groups itself. */
+static int slot_numbered(struct vm *vm, const struct match_data *m, int64_t number)
 {
-    const struct match_data *m;
-    struct search s;
-    int slot = -1;
+    struct rx_entry *e;
+    int slot;
 
-    m = OBJECT(a[0], captures_object)->m;
-    if (!m->regex || a[1].i == 0)
-        return a[1].i == 0 ? LIST(a[0])->items[0] : group_value(vm, m, -1);
-    if (regex_open(&s, vm, m->regex, TEXT("")))
-        slot = rx_slot(s.entry->rx, (int32_t)a[1].i);
-    regex_close(&s);
-    return vm->thrown ? expr_value_null() : slot >= 0 ? LIST(a[0])->items[slot] : group_value(vm, m, -1);
+    if (!m->regex || number == 0)
+        return number == 0 ? 0 : -1;
+    if (!(e = regex_entry(vm, m->regex)))
+        return -1;
+    slot = rx_slot(e->rx, (int32_t)number);
+    rx_release(e);
+    return slot;
 }
 
 static int slot_named(struct vm *vm, const struct match_data *m, struct expr_value name)
@@ -466,16 +465,32 @@ static int slot_named(struct vm *vm, const struct match_data *m, struct expr_val
     return slot;
 }
 
-NATIVE(groups_item_named)
+/* The slot of Groups[key], by number or name; -1: none, or an exception. */
+static int slot_of_key(struct vm *vm, const struct match_data *m, struct expr_value key)
 {
-    const struct match_data *m;
-    int slot;
+    if (key.kind == EXPR_I32)
+        return slot_numbered(vm, m, key.i);
+    if (key.kind != EXPR_NULL)
+        return slot_named(vm, m, key);
+    vm_throw_arg_null(vm, "groupname");
+    return -1;
+}
 
-    if (a[1].kind == EXPR_NULL)
-        return vm_throw_arg_null(vm, "groupname");
-    m = OBJECT(a[0], captures_object)->m;
-    slot = slot_named(vm, m, a[1]);
+NATIVE(groups_item)
+{
+    const struct match_data *m = OBJECT(a[0], captures_object)->m;
+    int slot = slot_of_key(vm, m, a[1]);
+
     return vm->thrown ? expr_value_null() : slot >= 0 ? LIST(a[0])->items[slot] : group_value(vm, m, -1);
+}
+
+/* match.Groups[key] in one step: gen.c puts the two together. */
+NATIVE(match_group)
+{
+    const struct match_data *m = CAPTURE(a[0])->m;
+    int slot = slot_of_key(vm, m, a[1]);
+
+    return vm->thrown ? expr_value_null() : slot == 0 ? a[0] : group_value(vm, m, slot);
 }
 
 NATIVE(groups_contains_key)
