@@ -361,12 +361,39 @@ static struct jtoken *whole_number(struct reader *r, struct slice s)
     return t;
 }
 
+#define EXACT_DIGITS 15 /* every number of so many digits is a double, and so is each power of ten up to 22 */
+
+/* ['-'] digits '.' digits, few of them: the quotient of two doubles that are exact is rounded as strtod rounds. */
+static bool short_decimal(struct slice s, double *out)
+{
+    static const double power[EXACT_DIGITS + 1] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+    bool negative = s.p[0] == '-';
+    struct slice d = slice_skip(s, negative);
+    ptrdiff_t point = slice_find_byte(d, '.');
+    uint64_t n = 0;
+
+    if (point < 1 || (size_t)point + 1 == d.n || d.n > EXACT_DIGITS + 1)
+        return false;
+    for (size_t i = 0; i < d.n; i++) {
+        if (i == (size_t)point)
+            continue;
+        if (!ascii_is_digit(d.p[i]))
+            return false;
+        n = n * 10 + (uint64_t)(d.p[i] - '0');
+    }
+    *out = (double)n / power[d.n - 1 - (size_t)point];
+    if (negative)
+        *out = -*out;
+    return true;
+}
+
 static struct jtoken *read_number(struct reader *r)
 {
     const char *p = r->p;
     struct slice s;
     char *text, *stop;
-    bool plain = true;
+    bool plain = true, octal_or_hex;
+    double d;
 
     while (p < r->end && (ascii_hex_value(*p) >= 0 || (*p && strchr("+-.xX", *p))))
         p++;
@@ -376,23 +403,26 @@ static struct jtoken *read_number(struct reader *r)
     }
     s = slice_of(r->p, (size_t)(p - r->p));
     r->p = p;
+    octal_or_hex = s.n > 1 && s.p[0] == '0' && s.p[1] != '.' && (s.p[1] | 32) != 'e';
+    for (size_t i = s.p[0] == '-'; i < s.n; i++)
+        plain &= ascii_is_digit(s.p[i]);
+    if (!octal_or_hex && plain && s.n > (s.p[0] == '-'))
+        return whole_number(r, s);
+    if (!octal_or_hex && short_decimal(s, &d))
+        return json_value(r->vm, val_double(d));
     text = arena_cstr(r->vm->arena, s);
     if (!text)
         return vm_throw_budget(r->vm, "memory"), NULL;
-    if (s.n > 1 && s.p[0] == '0' && s.p[1] != '.' && (s.p[1] | 32) != 'e') {
+    if (octal_or_hex) {
         errno = 0;
         int64_t v = (int64_t)strtoull(text, &stop, (s.p[1] | 32) == 'x' ? 16 : 8);
 
         return *stop || errno == ERANGE ? fail(r, "Input string '%s' is not a valid number.", text) : json_value(r->vm, val_long(v));
     }
-    for (size_t i = s.p[0] == '-'; i < s.n; i++)
-        plain &= ascii_is_digit(s.p[i]);
-    if (plain && s.n > (s.p[0] == '-'))
-        return whole_number(r, s);
     for (size_t i = 0; i < s.n; i++)
         if (!ascii_is_digit(s.p[i]) && !strchr("+-.eE", s.p[i]))
             return fail(r, "Input string '%s' is not a valid number.", text);
-    double d = strtod(text, &stop);
+    d = strtod(text, &stop);
     return *stop || stop == text ? fail(r, "Input string '%s' is not a valid number.", text) : json_value(r->vm, val_double(d));
 }
 
