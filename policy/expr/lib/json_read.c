@@ -116,7 +116,7 @@ static bool skip_comment(struct reader *r)
     return false;
 }
 
-static bool skip_space(struct reader *r)
+static bool skip_space_slowly(struct reader *r)
 {
     while (r->p < r->end) {
         if (ascii_is_space(*r->p))
@@ -129,6 +129,14 @@ static bool skip_space(struct reader *r)
             return false;
     }
     return true;
+}
+
+/* Mostly there is none: compact JSON. */
+static inline bool skip_space(struct reader *r)
+{
+    unsigned char c = r->p < r->end ? (unsigned char)*r->p : 0;
+
+    return (c > ' ' && c < 0x80 && c != '/') || skip_space_slowly(r);
 }
 
 static bool read_escape(struct reader *r, struct buf *b)

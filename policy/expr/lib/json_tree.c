@@ -201,7 +201,7 @@ static bool insert(struct vm *vm, struct jtoken *to, uint32_t at, struct jtoken 
     if ((child->parent || is_above(child, to)) && !(child = json_clone(vm, child)))
         return false;
     if (to->n == to->room) {
-        uint32_t room = to->room ? 2 * to->room : 4;
+        uint32_t room = to->room ? 2 * to->room : to->kind == JSON_K_PROPERTY ? 1 : 4;
         struct jtoken **grown = arena_grow(vm->arena, to->items, to->n * sizeof *grown, room * sizeof *grown);
 
         if (!grown) {
