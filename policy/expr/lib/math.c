@@ -204,6 +204,11 @@ NATIVE(math_big_mul)
     return val_long(a[0].i * a[1].i);
 }
 
+NATIVE(math_big_mul_unsigned)
+{
+    return (struct expr_value){ .kind = EXPR_U64, .u = a[0].u * a[1].u };
+}
+
 /* (a, b, out result), or into a pair. */
 NATIVE(math_div_rem)
 {
