@@ -382,9 +382,14 @@ static enum expr_body_state message_body(const struct expr_message *m, bool pres
     struct rt *rt = r->rt;
 
     (void)a;
-    if (rt_body_is_unread(r) && !rt->host->body_read(rt, r, &rt->body_fault)) {
-        *error = rt->body_fault.message;
-        return EXPR_BODY_FAILED;
+    if (rt_body_is_unread(r)) {
+        bool ok = rt->host->body_read(rt, r, &rt->body_fault);
+        if (rt->evaluation)
+            expr_keep(rt->evaluation); /* the body outlives it */
+        if (!ok) {
+            *error = rt->body_fault.message;
+            return EXPR_BODY_FAILED;
+        }
     }
     if (r->body.state == RT_BODY_NONE)
         return EXPR_BODY_NONE;

@@ -58,8 +58,13 @@ static bool evaluate(struct rt *rt, const struct value *v, struct expr_value *ou
         .pause_data = rt,
     };
 
+    struct expr_run *outer = rt->evaluation;
+
     rt->body_fault.status = 0;
-    return expr_eval(v->expr, &run, out, &exc) || evaluation_failed(rt, &exc);
+    rt->evaluation = &run;
+    bool ok = expr_eval(v->expr, &run, out, &exc);
+    rt->evaluation = outer;
+    return ok || evaluation_failed(rt, &exc);
 }
 
 static bool wrong_type(struct rt *rt, const struct value *v, struct expr_value x, const char *wanted)

@@ -326,6 +326,7 @@ struct rt {
     bool over_budget; /* limits.arena or limits.expression.steps was reached: to be counted */
 
     /* Kept by the runtime. */
+    struct expr_run *evaluation;        /* the running one */
     struct rt_variable *variables;
     unsigned n_variables, room_variables;
     enum section section;

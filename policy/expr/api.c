@@ -485,17 +485,17 @@ bool value_print_hook(struct vm *vm, struct buf *b, struct expr_value v)
 
 bool expr_print(struct expr_run *run, struct expr_value v, struct slice *text, struct expr_exception *exc)
 {
-    struct arena_mark mark = arena_mark(run->arena);
     struct vm vm;
     struct buf b;
 
+    expr_keep(run);
     vm_begin(&vm, run);
     buf_init(&b, run->arena);
     print_text(&vm, &b, v, 60);
     if (b.failed || run->arena->overflow)
         vm_throw_budget(&vm, "memory");
     if (vm.thrown) {
-        vm_give_exception(&vm, exc, mark);
+        vm_give_exception(&vm, exc);
         return false;
     }
     *text = buf_slice(&b);

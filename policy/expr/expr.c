@@ -168,13 +168,13 @@ void vm_begin(struct vm *vm, struct expr_run *run)
     vm->steps_left -= (uint32_t)vm->fuel;
 }
 
-void vm_give_exception(struct vm *vm, struct expr_exception *exc, struct arena_mark mark)
+void vm_give_exception(struct vm *vm, struct expr_exception *exc)
 {
     struct exception_object *e = OBJECT(vm->exception, exception_object);
     struct buf name;
 
     if (e->budget) { /* the arena is as good as full: go back to where the evaluation began */
-        arena_reset(vm->arena, mark);
+        arena_reset(vm->arena, vm->run->mark);
         *exc = (struct expr_exception){ .type = SLICE("Holdfast.BudgetException"), .offset = vm->thrown_pos, .budget = true,
                                         .message = SLICE("the expression used up its budget of steps, memory or depth") };
         return;
@@ -189,14 +189,13 @@ void vm_give_exception(struct vm *vm, struct expr_exception *exc, struct arena_m
 bool expr_eval(const struct expr *e, struct expr_run *run, struct expr_value *out, struct expr_exception *exc)
 {
     struct expr_value registers[REGISTERS];
-    struct arena_mark mark;
     struct vm vm;
 
     if (e->is_constant) {
         *out = e->constant;
         return true;
     }
-    mark = arena_mark(run->arena);
+    expr_keep(run);
     vm_begin(&vm, run);
     vm.stack = registers;
     vm.stack_end = registers + REGISTERS;
@@ -204,6 +203,6 @@ bool expr_eval(const struct expr *e, struct expr_run *run, struct expr_value *ou
         return true;
     if (!vm.thrown)
         vm_throw_budget(&vm, "memory");
-    vm_give_exception(&vm, exc, mark);
+    vm_give_exception(&vm, exc);
     return false;
 }

@@ -151,7 +151,14 @@ struct expr_run {
     uint32_t depth;               /* budget; 0: EXPR_DEPTH_DEFAULT */
     void (*pause)(void *pause_data); /* may be NULL; called every 4,096 steps and before long work */
     void *pause_data;
+    struct arena_mark mark;       /* set by expr_eval: a budget exception takes back what the arena gave since (expr_keep) */
 };
+
+/* For the host's functions: what they have allocated in the run's arena so far lasts, whatever becomes of the evaluation. */
+static inline void expr_keep(struct expr_run *run)
+{
+    run->mark = arena_mark(run->arena);
+}
 
 /* An exception that left the expression. Budgets end in type "Holdfast.BudgetException", which no catch sees. */
 struct expr_exception {

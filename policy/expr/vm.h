@@ -151,7 +151,7 @@ struct expr_value vm_op_error(struct vm *vm, enum op_error e);
 
 /* expr.c: begin an evaluation; hand out its exception. */
 void vm_begin(struct vm *vm, struct expr_run *run);
-void vm_give_exception(struct vm *vm, struct expr_exception *exc, struct arena_mark mark);
+void vm_give_exception(struct vm *vm, struct expr_exception *exc);
 
 /* value.c: what every object can do. */
 struct slice exception_text(struct vm *vm, struct exception_object *e); /* Message */

@@ -72,6 +72,7 @@ gateway --set config.service.endpoint="file://$work/repo" --set net.client.tls.c
     --set net.client.tls.ciphers.allowed-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 \
     --set net.server.tls.ciphers.allowed-suites=TLS_AES_256_GCM_SHA384,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
 status 200 "$url/by-name/1"
+for _ in $(seq 50); do [ -s "$work/connections.txt" ] && break; sleep 0.1; done # nginx logs after it has answered
 grep -q '^TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384' "$work/connections.txt" || { cat "$work/connections.txt"; die 'versions or suites to a backend'; }
 [ "$(suite_of -tls1_3)" = TLS_AES_256_GCM_SHA384 ] || die "TLS 1.3 suite $(suite_of -tls1_3)"
 [ "$(suite_of -tls1_2)" = ECDHE-ECDSA-AES128-GCM-SHA256 ] || die "TLS 1.2 suite $(suite_of -tls1_2)"

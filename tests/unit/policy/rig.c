@@ -112,7 +112,6 @@ static void host_metric(struct rt *rt, struct slice space, struct slice name, do
 
 static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault *fault)
 {
-    (void)rt;
     if (rig.body_fails) {
         *fault = (struct rt_fault){ .status = 413,
                                     .reason = "BodyTooLarge",
@@ -120,6 +119,7 @@ static bool host_body_read(struct rt *rt, struct rt_message *m, struct rt_fault 
                                     .text = SLICE("Request body is too large.") };
         return false;
     }
+    m->body.data = arena_copy(rt->arena, m->body.data); /* where a gateway puts it */
     m->body.state = m->body.data.n ? RT_BODY_SLICE : RT_BODY_NONE;
     return true;
 }

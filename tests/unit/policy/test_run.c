@@ -339,6 +339,18 @@ static void test_nothing_for_anonymous_calls(void **state)
 
 /* ---- the rest ---- */
 
+/* An expression that used up its budget gives its memory back, but not the body that it was the first to ask for. */
+static void test_a_body_outlives_the_evaluation(void **state)
+{
+    rig_request("POST", "/", "", "what the client sent");
+    rig_operation("<policies><inbound><set-variable name='v' value='@{ var b = context.Request.Body.As<string>(true); while (true) { } }'/>"
+                  "</inbound><on-error><set-variable name='w' value='@(new string((char)120, 5000))'/>"
+                  "<set-body>@(context.Request.Body.As<string>())</set-body></on-error></policies>");
+    rig_run();
+    assert_true(rig.rt.over_budget);
+    assert_response(500, "what the client sent");
+}
+
 static void test_websocket_skips(void **state)
 {
     rig.operation.is_websocket = true;
@@ -401,6 +413,7 @@ int main(void)
         rig_test(test_context),
         rig_test(test_consumed_body_is_not_sent),
         rig_test(test_nothing_for_anonymous_calls),
+        rig_test(test_a_body_outlives_the_evaluation),
         rig_test(test_websocket_skips),
         rig_test(test_trace),
         rig_test(test_list),
