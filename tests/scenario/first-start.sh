@@ -144,6 +144,7 @@ code=0
 [ "$?" = 3 ] && grep -q '"result":"offline"' "$work/out" || { cat "$work/out"; die 'sync --once is not handed over'; }
 # One that does not answer is named by its pid.
 kill -STOP "$gateway"
+for _ in $(seq 100); do grep -hq '^State:.[^tT]' /proc/"$gateway"/task/*/status || break; sleep 0.02; done # every thread of it
 code=0
 "$HOLDFAST" rollback --cache "$work/cache" > "$work/out" 2>&1 || code=$?
 kill -CONT "$gateway"

@@ -3,6 +3,7 @@
 . "$(dirname "$0")/../tools/scenario-lib.sh"
 
 python3 "$here/tools/backend.py" "$onprem" "$work/seen.log" > "$work/backend.log" 2>&1 & pids+=($!)
+await_port "$onprem"
 dead=$cloud # nobody listens there
 
 # operation NAME INBOUND: POST /a/NAME runs these statements.

@@ -36,6 +36,7 @@ JSON
 start_raw_backend() {
     : > "$backend_log"
     python3 "$here/tools/backend.py" "$onprem" "$backend_log" > "$work/backend.log" 2>&1 & pids+=($!)
+    await_port "$onprem"
     for _ in $(seq 100); do
         (exec 3<> "/dev/tcp/127.0.0.1/$onprem") 2>/dev/null && return
         sleep 0.05

@@ -27,6 +27,7 @@ serve_policies() {
     "$HOLDFAST" publish "$work/artifacts" --repo "$work/repo" --key "$work/site.key" -q
     : > "$backend_log"
     python3 "$here/tools/backend.py" "$onprem" "$backend_log" > "$work/backend.log" 2>&1 & pids+=($!)
+    await_port "$onprem"
     gateway --set config.service.endpoint="file://$work/repo" "$@"
 }
 

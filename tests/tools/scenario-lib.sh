@@ -34,9 +34,20 @@ PY
 { read -r http; read -r https; read -r metrics; read -r onprem; read -r cloud; } < <(free_ports 5)
 url=http://127.0.0.1:$http
 
+# Somebody listens there.
+await_port() {
+    for _ in $(seq 100); do
+        (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null && return
+        sleep 0.05
+    done
+    die "nobody listens on port $1"
+}
+
 start_backends() {
     sed -e "s|@DIR@|$work|" -e "s|@ONPREM@|$onprem|" -e "s|@CLOUD@|$cloud|" "$here/demo/nginx.conf.in" > "$work/nginx.conf"
     nginx -p "$work" -e "$work/nginx-error.log" -c "$work/nginx.conf" > "$work/nginx.log" 2>&1 & pids+=($!)
+    await_port "$onprem"
+    await_port "$cloud"
 }
 
 # A copy of the demo artifacts with this run's ports, in $work/artifacts.
