@@ -16,6 +16,7 @@
 
 struct comp;
 struct expr;
+struct liquid;
 struct policy_def;
 struct policy_step;
 struct fact_backend;
@@ -108,6 +109,9 @@ struct value comp_text_trimmed(struct comp *c, const struct xml_node *n, unsigne
 struct values comp_texts(struct comp *c, const struct xml_node *n, const char *child, unsigned flags);
 /* The source between the element's tags, markup and all, named values replaced unless keep_braces. */
 struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_braces);
+
+/* The element's content as a Liquid template; {{...}} in it is Liquid's, never a named value. NULL: an error was recorded. */
+const struct liquid *comp_liquid(struct comp *c, const struct xml_node *n);
 
 /* ---- children ---- */
 /* The next child element of that name behind `after` (NULL: the first), or NULL. */

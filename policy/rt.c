@@ -46,10 +46,10 @@ static bool evaluation_failed(struct rt *rt, const struct expr_exception *exc)
     return false;
 }
 
-static bool evaluate(struct rt *rt, const struct value *v, struct expr_value *out)
+static struct expr_run evaluation(struct rt *rt)
 {
-    struct expr_exception exc;
-    struct expr_run run = {
+    rt->body_fault.status = 0;
+    return (struct expr_run){
         .arena = rt->arena,
         .host = &context_host,
         .data = rt,
@@ -57,10 +57,14 @@ static bool evaluate(struct rt *rt, const struct value *v, struct expr_value *ou
         .pause = rt->host && rt->host->pause ? pause_expression : NULL,
         .pause_data = rt,
     };
+}
 
+static bool evaluate(struct rt *rt, const struct value *v, struct expr_value *out)
+{
+    struct expr_run run = evaluation(rt);
+    struct expr_exception exc;
     struct expr_run *outer = rt->evaluation;
 
-    rt->body_fault.status = 0;
     rt->evaluation = &run;
     bool ok = expr_eval(v->expr, &run, out, &exc);
     rt->evaluation = outer;
@@ -345,6 +349,29 @@ bool rt_is_media_type(const struct rt_message *m, const char *const *types)
             return true;
     }
     return false;
+}
+
+/* ---- Liquid ---- */
+
+static enum liquid_format body_format(const struct rt_message *m)
+{
+    static const char *const json[] = { "application/json", "text/json", "+json", NULL };
+    static const char *const xml[] = { "application/xml", "text/xml", "+xml", NULL };
+
+    return rt_is_media_type(m, json) ? LIQUID_JSON : rt_is_media_type(m, xml) ? LIQUID_XML : LIQUID_TEXT;
+}
+
+bool rt_liquid(struct rt *rt, const struct liquid *l, struct rt_message *m, const struct liquid_body *read,
+               struct slice *out)
+{
+    struct expr_run run = evaluation(rt);
+    struct liquid_body body = *read;
+    struct expr_exception exc;
+
+    body.format = body_format(m);
+    if (liquid_uses_body(l) && !rt_body(rt, m, &body.text))
+        return false;
+    return liquid_render(l, &body, &run, out, &exc) || evaluation_failed(rt, &exc);
 }
 
 /* ---- header fields ---- */

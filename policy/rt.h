@@ -21,6 +21,7 @@
 #include "policy/expr/host.h"
 #include "policy/facts.h"
 #include "policy/ip.h"
+#include "policy/liquid/liquid.h"
 #include "policy/uri.h"
 
 struct rt;
@@ -364,6 +365,10 @@ bool rt_name(struct rt *rt, const struct value *v, struct slice *name, uint32_t 
 /* The texts of vs into out[0..vs->n). */
 #define RT_VALUES_MAX 32u
 bool rt_texts(struct rt *rt, const struct values *vs, struct slice *out) WARN_UNUSED;
+
+/* A Liquid template over m's body (read->text and read->format are found here) and `context`. Waits. */
+bool rt_liquid(struct rt *rt, const struct liquid *l, struct rt_message *m, const struct liquid_body *read,
+               struct slice *out) WARN_UNUSED;
 
 /* ---- running ---- */
 /* Statements one after the other until one says other than NEXT. */

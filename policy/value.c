@@ -8,6 +8,7 @@
 #include "platform/base/nearest.h"
 #include "platform/http.h"
 #include "policy/comp_int.h"
+#include "policy/liquid/liquid.h"
 #include "policy/expr/named.h"
 #include "policy/expr/scan.h"
 
@@ -439,6 +440,56 @@ struct slice comp_inner(struct comp *c, const struct xml_node *n, bool keep_brac
         return SLICE("");
     }
     return comp_copy(c, named.text);
+}
+
+/* ---- Liquid ---- */
+
+/* References inside of {{ }} and {% %} decoded in place, the rest of them blanks, so that places stay what they are. */
+static struct slice decode_markup(struct comp *c, struct slice raw)
+{
+    char *text = arena_cstr(&c->pc->scratch, raw);
+    size_t at = 0, end;
+
+    for (; text && at + 1 < raw.n; at = end) {
+        end = at + 1;
+        if (raw.p[at] != '{' || (raw.p[at + 1] != '{' && raw.p[at + 1] != '%'))
+            continue;
+        ptrdiff_t n = slice_find(slice_skip(raw, at), raw.p[at + 1] == '{' ? SLICE("}}") : SLICE("%}"));
+        if (n < 0)
+            break;
+        end = at + (size_t)n;
+        struct slice inside = slice_sub(raw, at, end - (raw.p[end - 1] == '-' && n > 2));
+        struct slice decoded = slice_find_byte(inside, '&') < 0 ? inside : xml_decode(&c->pc->scratch, inside, false);
+        if (!decoded.p || decoded.n > inside.n)
+            continue;
+        memset(text + at, ' ', inside.n);
+        memcpy(text + at, decoded.p, decoded.n);
+    }
+    return text ? slice_of(text, raw.n) : SLICE("");
+}
+
+const struct liquid *comp_liquid(struct comp *c, const struct xml_node *n)
+{
+    const struct xml_node *text = n->children;
+    bool markup = xml_child(n, NULL) != NULL;
+    struct slice raw = slice_sub(c->xml->text, n->inner_at, n->inner_end), source;
+    struct liquid_error err;
+    const struct liquid *l;
+    size_t at;
+
+    c->node_taken[n->index] |= markup ? TAKEN_MARKUP : TAKEN_TEXT;
+    source = markup ? decode_markup(c, raw) : xml_text(&c->pc->scratch, n);
+    l = liquid_compile(c->pc->program, source.p ? source : SLICE(""), &err);
+    if (l)
+        return l;
+    if (markup)
+        at = n->inner_at + err.offset;
+    else if (text && !text->next && text->type == XML_TEXT)
+        at = n->inner_at + xml_locate(raw, false, err.offset);
+    else
+        at = n->inner_at;
+    diag_at(c, front_offset(&c->front, at), POLICY_ERROR, "Liquid: %s", err.message);
+    return NULL;
 }
 
 /* ---- children ---- */
