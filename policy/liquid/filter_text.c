@@ -2,7 +2,6 @@
  * taken as the text it prints; null stays null. */
 #include "policy/expr/lib/lib.h"
 #include "policy/expr/lib/regex_lib.h"
-#include "policy/expr/lib/string_int.h"
 #include "policy/liquid/filter_int.h"
 
 /* a[0], and argument i, as text. */
@@ -44,8 +43,8 @@ static struct expr_value call(struct vm *vm, expr_native *fn, const struct expr_
 #define PATTERN(pattern, replacement) \
     call(vm, net_regex_static_replace, (struct expr_value[]){ a[0], TEXT(pattern), TEXT(replacement) }, 3)
 
-ON_TEXT(upcase, string_folded(vm, a[0], text_upper))
-ON_TEXT(downcase, string_folded(vm, a[0], text_lower))
+ON_TEXT(upcase, call(vm, net_string_to_upper, a, 1))
+ON_TEXT(downcase, call(vm, net_string_to_lower, a, 1))
 ON_TEXT(escape, call(vm, net_web_html_encode, a, 1))
 ON_TEXT(url_encode, call(vm, net_web_url_encode, a, 1))
 ON_TEXT(url_decode, call(vm, net_web_url_decode, a, 1))

@@ -63,7 +63,7 @@ static void test_refused_statements(void **state)
         { "<set-backend-service backend-id='nope'/>", "backend 'nope' is not known" },
         { "<set-backend-service base-url='nope'/>", "\"nope\": not an absolute URL" },
         { "<include-fragment fragment-id='nope'/>", "1:38: fragment 'nope' is not known" },
-        { "<set-body template='liquid'>\n {% if a %}</set-body>", "3:2: Liquid: this tag is never closed: 'if'" },
+        { "<set-body template='liquid'>\n {% if a %}</set-body>", "2:2: Liquid: this tag is never closed: 'if'" },
         { "<rate-limit-by-key calls='1' renewal-period='0' counter-key='a'/>", "'renewal-period' is 0" },
     };
 
