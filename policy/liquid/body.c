@@ -28,10 +28,10 @@ static const struct xml_attr *nil_of(const struct xml_node *n)
     return a;
 }
 
-static bool has_members(const struct xml_node *n)
+static bool has_members(const struct xml_node *n, const struct xml_attr *nil)
 {
     for (const struct xml_attr *a = n->attrs; a; a = a->next)
-        if (!is_declaration(a->name) && a != nil_of(n))
+        if (!is_declaration(a->name) && a != nil)
             return true;
     return xml_child(n, NULL) != NULL;
 }
@@ -66,13 +66,13 @@ static struct jtoken *text_token(struct vm *vm, struct slice text)
 
 static struct jtoken *read_element(struct vm *vm, const struct xml_node *n, const struct liquid_body *body);
 
-static struct jtoken *read_members(struct vm *vm, const struct xml_node *n, const struct liquid_body *body)
+static struct jtoken *read_members(struct vm *vm, const struct xml_node *n, const struct xml_attr *nil, const struct liquid_body *body)
 {
     struct jtoken *o = json_new(vm, TYPE_JOBJECT, JSON_K_OBJECT);
     struct slice text = xml_text(vm->arena, n);
 
     for (const struct xml_attr *a = n->attrs; o && a; a = a->next)
-        if (!is_declaration(a->name) && a != nil_of(n) && !add(vm, o, local_name(a->name), text_token(vm, a->value)))
+        if (!is_declaration(a->name) && a != nil && !add(vm, o, local_name(a->name), text_token(vm, a->value)))
             return NULL;
     for (const struct xml_node *k = xml_child(n, NULL); o && k; k = xml_next(k, NULL))
         if (!add(vm, o, local_name(k->name), read_element(vm, k, body)))
@@ -89,11 +89,11 @@ static struct jtoken *read_element(struct vm *vm, const struct xml_node *n, cons
 
     if (nil && (slice_eq(nil->value, SLICE("true")) || slice_eq(nil->value, SLICE("1"))))
         return body->nil_is_null ? json_value(vm, expr_value_null()) : text_token(vm, SLICE(""));
-    if (!has_members(n))
+    if (!has_members(n, nil))
         return text_token(vm, xml_text(vm->arena, n));
     if (n->parent && !vm_enter(vm))
         return NULL;
-    t = read_members(vm, n, body);
+    t = read_members(vm, n, nil, body);
     if (n->parent)
         vm_leave(vm);
     return t;

@@ -100,6 +100,31 @@ struct list_object *liquid_items(struct vm *vm, struct expr_value v)
     return more < 0 ? NULL : l;
 }
 
+/* How many elements a list has, and one of them: no copy of the lists there are most of. */
+struct elements {
+    const struct jtoken *array;
+    const struct list_object *list;
+    uint32_t n;
+};
+
+static bool elements_of(struct vm *vm, struct expr_value v, struct elements *e)
+{
+    *e = (struct elements){ .array = token_of(v, JSON_K_ARRAY) };
+    if (!e->array)
+        e->list = object_if(v, TYPE_LIST) || object_if(v, TYPE_ARRAY) ? OBJECT(v, list_object) : liquid_items(vm, v);
+    e->n = e->array ? e->array->n : e->list ? e->list->n : 0;
+    return e->array || e->list;
+}
+
+/* i from the end when it is negative. */
+static struct expr_value element_at(const struct elements *e, int64_t i)
+{
+    i += i < 0 ? e->n : 0;
+    if (i < 0 || i >= e->n)
+        return expr_value_null();
+    return liquid_plain(e->array ? object_value(e->array->items[i]) : e->list->items[i]);
+}
+
 /* ---- members ---- */
 
 static struct expr_value token_member(struct vm *vm, const struct jtoken *o, struct slice name)
@@ -164,27 +189,20 @@ static struct expr_value property(struct vm *vm, struct expr_value on, struct sl
 
 static struct expr_value count_member(struct vm *vm, struct expr_value on, struct slice name)
 {
-    struct list_object *l;
+    struct elements e;
 
     if (!slice_eq_icase(name, SLICE("size")) && !slice_eq_icase(name, SLICE("first")) && !slice_eq_icase(name, SLICE("last")))
         return expr_value_null();
-    if (!(l = liquid_items(vm, on)))
+    if (!elements_of(vm, on, &e))
         return expr_value_null();
-    if (ascii_lower(name.p[0]) == 's')
-        return val_int((int32_t)l->n);
-    return l->n == 0 ? expr_value_null() : l->items[ascii_lower(name.p[0]) == 'f' ? 0 : l->n - 1];
+    return name.n == 5 ? element_at(&e, 0) : ascii_lower(name.p[0]) == 's' ? val_int((int32_t)e.n) : element_at(&e, -1);
 }
 
 static struct expr_value element(struct vm *vm, struct expr_value on, int64_t i)
 {
-    const struct jtoken *t = token_of(on, JSON_K_ARRAY);
-    struct list_object *l = t ? NULL : liquid_items(vm, on);
-    int64_t n = t ? t->n : l ? l->n : 0;
+    struct elements e;
 
-    i += i < 0 ? n : 0;
-    if (i < 0 || i >= n)
-        return expr_value_null();
-    return t ? liquid_plain(object_value(t->items[i])) : l->items[i];
+    return elements_of(vm, on, &e) ? element_at(&e, i) : expr_value_null();
 }
 
 /* Key and Value of a pair, also [0] and [1]. */

@@ -19,6 +19,8 @@ policy looks outbound <<'XML'
 <set-header name="X-Hello"><value>@((string)context.Response.Body.As<JObject>(preserveContent: true)["hello"])</value></set-header>
 <set-header name="X-Length"><value>@(context.Response.Headers.GetValueOrDefault("Content-Length", ""))</value></set-header>
 XML
+operation liquid GET '/liquid/*'
+policy liquid outbound <<< '<set-body template="liquid"><a q="{{ context.Request.Url.Query.q }}">{{body.hello}}{% if context.Response.StatusCode < 300 %}!{% endif %}</a></set-body>'
 operation upload POST '/upload/*'
 policy upload inbound <<< '<find-and-replace from="ab" to="XYZ" />'
 operation twice POST '/twice/*'
@@ -47,6 +49,11 @@ head_has 'Content-Encoding: gzip'
 status 500 "$url/raw/replace/garbage"
 status 200 "$url/raw/garbage"
 status 206 "$url/raw/replace/garbage/206"
+
+# A Liquid template sees the JSON of the answer, and the request.
+status 200 "$url/raw/liquid/gzip?q=1"
+[ "$(cat "$work/body")" = '<a q="1">aXb!</a>' ] || die "liquid: $(cat "$work/body")"
+head_lacks 'Content-Encoding:'
 
 # So is a request; a large body may become larger than limits.arena.
 printf 'ab%.0s' $(seq 1000000) > "$work/plain"

@@ -146,6 +146,8 @@ static void test_json_bodies(void **state)
         { JSON, "[1,2]", "{% if body contains 2 %}a{% endif %}{% if body == empty %}b{% endif %}", "a" },
         { JSON, "[]", "{% if body == empty %}b{% endif %}{% for i in body %}x{% else %}none{% endfor %}", "bnone" },
         { JSON, "", "[{{ body.a }}]", "[]" },
+        { JSON, "{\"a\":{\"b\":1}}", "{{ body.a }}", "[b, 1]" },
+        { JSON, "[1,2,3]", "{{ body[-2] }}{{ body[3] }}{% for i in body %}{{ body.size }}{{ body.first }}{{ body.last }} {% endfor %}{% assign r = body | Reverse %}{{ r[0] }}{{ r.last }}{{ body[0] }}", "2313 313 313 311" },
         { "Content-Type: text/plain", "{\"a\":1}", "{{ body }}{{ body.a }}", "{\"a\":1}" },
         { "", "raw", "{{ body }}", "raw" },
     };
@@ -184,6 +186,21 @@ static void test_context(void **state)
         { "X-A: 1\nX-A: 2", "b", "{{ context.Request.Headers['x-a'] }} {{ context.Request.HasBody }} {{ context.Request.Url.Query.q }}", "1,2 true 1" },
         { "X-A: 1", "b", "{% for h in context.Request.Headers %}{% if h.Key == 'X-A' %}{{ h.Key }}:{{ h.Value }}{% endif %}{% endfor %}", "X-A:1" },
         { "", "b", "[{{ context.Response.StatusCode }}{{ context.Nothing.Here }}{{ context.Variables['none'] }}]", "[]" },
+    };
+    run_all(cases, COUNT_OF(cases));
+}
+
+/* As published samples have them. */
+static void test_real_templates(void **state)
+{
+    static const struct sample cases[] = {
+        { JSON, "[{\"id\":1,\"name\":\"a\"},{\"id\":2,\"name\":\"b\"}]",
+          "\n<customers>\n  {% JSONArrayFor customer in body %}\n  <id>{{customer.id}}</id><name>{{customer.name | upcase}}</name>\n  {% endJSONArrayFor %}\n</customers>",
+          "\n<customers>\n  \n  <id>1</id><name>A</name>\n  ,\n  <id>2</id><name>B</name>\n  \n</customers>" },
+        { "X-A: 1", NULL, "\n  {% for header in context.Request.Headers %}\n    {{- header.Key }}: {{ header.Value }}\n  {% endfor %}", "\n  \nX-A: 1\n  " },
+        { JSON, "{\"c\":{\"p\":{\"id\":\"7\",\"s\":\"x < y\"}}}", "{ \"order\": { \"id\": \"{{body.c.p.id}}\", \"n\": {% if body.c.p.n < 2 %}1{% else %} null{% endif %}, \"s\": \"{{body.c.p.s}}\" } }",
+          "{ \"order\": { \"id\": \"7\", \"n\":  null, \"s\": \"x < y\" } }" },
+        { JSON, "{\"n\":1}", "<a>{% if body.n < 2 %}yes{% endif %} & </a>", "<a>yes &amp; </a>" },
     };
     run_all(cases, COUNT_OF(cases));
 }
@@ -292,6 +309,7 @@ int main(void)
         rig_test(test_xml_bodies),
         rig_test(test_attributes),
         rig_test(test_context),
+        rig_test(test_real_templates),
         rig_test(test_variables),
         rig_test(test_outbound),
         rig_test(test_return_response_has_no_body),
