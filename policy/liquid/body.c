@@ -2,7 +2,8 @@
  *
  * An element is the text in it when it has neither attributes nor child elements, else an object of its attributes and child
  * elements by local name, text beside them as "#text"; elements of one name are a list. `body` of a document is an object with
- * the root element as its one member. */
+ * the root element as its one member. Attributes and text beside elements are JRaw tokens, so that a loop over an element's
+ * children knows what is none. */
 #include "platform/xml.h"
 #include "policy/expr/lib/json.h"
 #include "policy/liquid/tree.h"
@@ -64,6 +65,16 @@ static struct jtoken *text_token(struct vm *vm, struct slice text)
     return json_value(vm, expr_value_from_text(vm->arena, text.p ? text : SLICE("")));
 }
 
+/* What is no element. */
+static struct jtoken *raw_token(struct vm *vm, struct slice text)
+{
+    struct jtoken *t = json_new(vm, TYPE_JRAW, JSON_K_RAW);
+
+    if (t)
+        t->value = expr_value_from_text(vm->arena, text.p ? text : SLICE(""));
+    return t;
+}
+
 static struct jtoken *read_element(struct vm *vm, const struct xml_node *n, const struct liquid_body *body);
 
 static struct jtoken *read_members(struct vm *vm, const struct xml_node *n, const struct xml_attr *nil, const struct liquid_body *body)
@@ -72,12 +83,12 @@ static struct jtoken *read_members(struct vm *vm, const struct xml_node *n, cons
     struct slice text = xml_text(vm->arena, n);
 
     for (const struct xml_attr *a = n->attrs; o && a; a = a->next)
-        if (!is_declaration(a->name) && a != nil && !add(vm, o, local_name(a->name), text_token(vm, a->value)))
+        if (!is_declaration(a->name) && a != nil && !add(vm, o, local_name(a->name), raw_token(vm, a->value)))
             return NULL;
     for (const struct xml_node *k = xml_child(n, NULL); o && k; k = xml_next(k, NULL))
         if (!add(vm, o, local_name(k->name), read_element(vm, k, body)))
             return NULL;
-    if (o && slice_trim(text).n && !add(vm, o, SLICE("#text"), text_token(vm, text)))
+    if (o && slice_trim(text).n && !add(vm, o, SLICE("#text"), raw_token(vm, text)))
         return NULL;
     return o;
 }

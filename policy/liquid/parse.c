@@ -274,7 +274,7 @@ static const struct liquid_expr *parse_expr(struct parser *p)
     if (p->failed)
         return NULL;
     if (++p->depth > LIQUID_DEPTH_MAX)
-        return fail(p, "values are nested too deeply");
+        return fail(p, "the template is nested too deeply");
     e = parse_expr_inside(p);
     p->depth--;
     return p->failed ? NULL : e;
@@ -829,7 +829,7 @@ static const struct liquid_node *parse_block(struct parser *p, const char *opene
     struct liquid_node *n;
 
     if (!p->failed && ++p->depth > LIQUID_DEPTH_MAX)
-        return fail_at(p, begin, "blocks are nested too deeply", SLICE_NONE);
+        return fail_at(p, begin, "the template is nested too deeply", SLICE_NONE);
     while (!p->failed && p->p < p->end) {
         if (!parse_one(p, opened, ends, &n)) {
             p->depth--;

@@ -301,7 +301,8 @@ static void render_if(struct render *r, const struct liquid_node *n)
         }
 }
 
-/* What is walked: a list, the pairs of a map; for JSONArrayFor an object is one element, as a list of one is in XML. */
+/* What is walked: a list; the pairs of a map; the child elements of an XML element. Of a text a loop makes one turn, JSONArrayFor
+ * of any value. */
 static struct list_object *loop_items(struct render *r, const struct liquid_node *n)
 {
     struct expr_value v = eval(r, n->expr);
@@ -309,7 +310,9 @@ static struct list_object *loop_items(struct render *r, const struct liquid_node
 
     if (failed(r))
         return NULL;
-    if (liquid_is_list(v) || (!n->commas && liquid_is_map(&r->vm, v)))
+    if (r->source->format == LIQUID_XML && object_if(v, TYPE_JOBJECT))
+        return liquid_children(&r->vm, v);
+    if (liquid_is_list(v) || liquid_is_map(&r->vm, v))
         return liquid_items(&r->vm, v);
     l = list_make(&r->vm, &type_list_object, 1);
     if (l && !liquid_is_empty(&r->vm, v, false) && (n->commas || str_is(v)))

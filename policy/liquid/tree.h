@@ -85,7 +85,7 @@ struct liquid {
 /* ---- value.c ---- */
 /* Member or element of a value; null when there is none. */
 struct expr_value liquid_member(struct vm *vm, struct expr_value on, struct expr_value key);
-/* A JValue as what it holds. */
+/* A JValue or JRaw as what it holds. */
 struct expr_value liquid_plain(struct expr_value v);
 void liquid_print(struct vm *vm, struct buf *b, struct expr_value v);
 struct expr_value liquid_text(struct vm *vm, struct expr_value v);
@@ -93,6 +93,8 @@ bool liquid_is_list(struct expr_value v); /* an array, list or sequence */
 bool liquid_is_map(struct vm *vm, struct expr_value v);
 /* The elements of a list; of a map its pairs. NULL: exception. */
 struct list_object *liquid_items(struct vm *vm, struct expr_value v);
+/* The child elements of an XML element that has members (body.c), in order of their names. */
+struct list_object *liquid_children(struct vm *vm, struct expr_value v);
 bool liquid_truth(struct expr_value v);
 bool liquid_equal(struct vm *vm, struct expr_value x, struct expr_value y);
 /* <0, 0, >0; false: the two cannot be compared. */

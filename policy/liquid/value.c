@@ -8,7 +8,7 @@
 
 struct expr_value liquid_plain(struct expr_value v)
 {
-    const struct jtoken *t = object_if(v, TYPE_JVALUE);
+    const struct jtoken *t = object_if(v, TYPE_JVALUE) ? OBJECT(v, jtoken) : object_if(v, TYPE_JRAW);
 
     return t ? t->value : v;
 }
@@ -78,6 +78,22 @@ static struct list_object *token_items(struct vm *vm, const struct jtoken *t)
         if (!list_append(vm, l, liquid_plain(object_value(t->items[i]))) || !vm_charge(vm, 1))
             return NULL;
     return l;
+}
+
+struct list_object *liquid_children(struct vm *vm, struct expr_value v)
+{
+    const struct jtoken *o = token_of(v, JSON_K_OBJECT);
+    struct list_object *l = list_make(vm, &type_list_object, 4);
+
+    for (uint32_t i = 0; l && o && i < o->n && !vm->thrown; i++) {
+        const struct jtoken *child = o->items[i]->n ? o->items[i]->items[0] : NULL;
+        bool several = child && child->kind == JSON_K_ARRAY;
+
+        for (uint32_t j = 0; child && child->kind != JSON_K_RAW && j < (several ? child->n : 1); j++)
+            if (!vm_charge(vm, 1) || !list_append(vm, l, liquid_plain(object_value(several ? child->items[j] : child))))
+                return NULL;
+    }
+    return vm->thrown ? NULL : l;
 }
 
 struct list_object *liquid_items(struct vm *vm, struct expr_value v)

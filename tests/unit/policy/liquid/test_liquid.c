@@ -160,7 +160,11 @@ static void test_xml_bodies(void **state)
         { XML, "<s:Envelope xmlns:s='u'><s:Body><getOrder><id n='1'>7</id><i>a</i><i>b</i></getOrder></s:Body></s:Envelope>",
           "{{ body.envelope.body.getOrder.id.n }}{{ body.envelope.body.getOrder.i[1] }}{% for i in body.envelope.body.getOrder.i %}{{ i }}{% endfor %}", "1bab" },
         { XML, "<a><b>x</b></a>", "{{ body.a.b }}{{ body.A.B }}", "xx" },
-        { XML, "<a><i><n>1</n></i></a>", "[{% JSONArrayFor x in body.a.i -%}\n{{ x.n }}{% endJSONArrayFor %}]", "[1]" },
+        { XML, "<a><i z='9'><n>1</n></i></a>", "[{% JSONArrayFor x in body.a -%}\n{{ x.n }}{% endJSONArrayFor %}]", "[1]" },
+        { XML, "<r q='0'><p><id>1</id></p><p><id>2</id></p> text </r>", "{% for x in body.r %}{{ x.id }};{% endfor %}", "1;2;" }, /* children, no attributes */
+        { XML, "<s:r xmlns:s='u'><l><p><Name>a \"b\"</Name></p><p/></l></s:r>",
+          "[{% JSONArrayFor i in body.r.l -%}\n{\"n\": {% if i.Name %}\"{{i.Name | Replace: '\\r', '\\r' | Replace: '([^\\\\](\\\\\\\\)*)\"', '$1\\\"'}}\"{% else %}null{% endif %}}{% endJSONArrayFor -%}]",
+          "[{\"n\": \"a \\\"b\\\"\"},{\"n\": null}]" },
         { XML, "<a><i><n>1</n></i><i><n>2</n></i></a>", "[{% JSONArrayFor x in body.a.i -%}\n{{ x.n }}{% endJSONArrayFor %}]", "[1,2]" },
         { XML, "<a xmlns:x='http://www.w3.org/2001/XMLSchema-instance'><b x:nil='true'/></a>", "{% if body.a.b == nil %}null{% else %}blank{% endif %}", "blank" },
     };
