@@ -370,16 +370,12 @@ static void render_cycle(struct render *r, const struct liquid_node *n)
     struct variable *at = failed(r) ? NULL : need(r, &r->cycles, group);
     const struct liquid_values *v = n->values;
 
-    if (!at)
+    if (!at || !v) /* the parser has seen one value at least */
         return;
     if (at->value.kind == EXPR_NULL)
         at->value = val_int(0);
-    for (int64_t i = at->value.i; i > 0 && v; i--)
+    for (int64_t i = at->value.i; i > 0 && v->next; i--)
         v = v->next;
-    if (!v) {
-        v = n->values;
-        at->value.i = 0;
-    }
     liquid_print(&r->vm, r->out, eval(r, v->value));
     at->value.i = v->next ? at->value.i + 1 : 0;
 }
