@@ -46,9 +46,9 @@ common   := $(language) $(warnings) -g -fno-common -ffunction-sections -fdata-se
             -fstack-protector-strong -fstack-clash-protection
 # Nothing unwinds at run time; gdb reads holdfast.debug.
 release  := $(common) -O2 -fPIE -fno-plt -fno-unwind-tables -fno-asynchronous-unwind-tables
-# musl applies them; GNU ld packs for x86 alone.
-packed     := -Wl,-z,pack-relative-relocs
-packed_arm  = -Bbuild/deps/$(1)/bin -fuse-ld=lld -Wl,--pack-dyn-relocs=relr
+# musl applies them. GNU ld packs for x86 alone; for 32 bit ARM lld 14 makes a binary whose carriers do not start.
+packed       := -Wl,-z,pack-relative-relocs
+packed_arm64 := -Bbuild/deps/musl-arm64/bin -fuse-ld=lld -Wl,--pack-dyn-relocs=relr
 checked  := $(common) -O2 -fno-omit-frame-pointer
 # Under sanitizers gcc's "may be used uninitialized" is mostly wrong (its manual says so).
 sanitize := $(common) -O1 -fno-omit-frame-pointer -Wno-maybe-uninitialized
@@ -93,8 +93,8 @@ build/obj/$(1)/all$(suffix).a: $$(filter-out %/app/main.c.o,$$(objects_$(1))) $$
 endef
 
 $(eval $(call variant,amd64,musl-amd64,$(release),-static-pie $(packed)))
-$(eval $(call variant,arm64,musl-arm64,$(release),-static-pie $(call packed_arm,musl-arm64)))
-$(eval $(call variant,armhf,musl-armhf,$(release),-static-pie $(call packed_arm,musl-armhf)))
+$(eval $(call variant,arm64,musl-arm64,$(release),-static-pie $(packed_arm64)))
+$(eval $(call variant,armhf,musl-armhf,$(release),-static-pie))
 $(eval $(call variant,unit,host,$(checked),))
 $(eval $(call variant,asan,host,$(sanitize) $(asan_flags),$(asan_flags)))
 $(eval $(call variant,tsan,host,$(sanitize) $(tsan_flags),$(tsan_flags)))

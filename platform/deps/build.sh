@@ -27,9 +27,9 @@ case $set_name in
     musl-armhf) triplet=arm-linux-gnueabihf ;;
     *)          die "unknown set '$set_name'" ;;
 esac
-# On ARM only lld packs relocations (a tenth of the binary); gcc finds it in bin/.
+# For AArch64 only lld packs relocations (a tenth of the binary); gcc finds it in bin/.
 linker=
-case $set_name in musl-arm*) linker=$(command -v ld.lld) || die "no ld.lld: platform/deps/packages.sh installs it" ;; esac
+case $set_name in musl-arm64) linker=$(command -v ld.lld) || die "no ld.lld: platform/deps/packages.sh installs it" ;; esac
 command -v "$triplet-gcc" >/dev/null || die "no $triplet-gcc: platform/deps/packages.sh installs it"
 
 # Recipes see: CC AR RANLIB, CFLAGS, HOST (for configure), SRC, DST, and DEP_<library> of their needs.

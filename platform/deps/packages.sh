@@ -8,7 +8,7 @@ packages_build="gcc libc6-dev make binutils patch xz-utils bzip2 linux-libc-dev 
                 util-linux debian-archive-keyring ca-certificates"
 packages_amd64="gcc-x86-64-linux-gnu libc6-dev-amd64-cross"
 packages_arm64="gcc-aarch64-linux-gnu libc6-dev-arm64-cross lld"
-packages_armhf="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross lld"
+packages_armhf="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 packages_test="varnish nginx-light haproxy wrk curl openssl procps iproute2 strace"
 packages_qemu="qemu-user-static"
 packages_tidy="clang-tidy"
