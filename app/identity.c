@@ -16,6 +16,7 @@
 #include "platform/clock.h"
 #include "platform/fiber.h"
 #include "platform/log.h"
+#include "platform/wait_list.h"
 
 /* Of one exchange: the assertion, the answer as text and as a tree. */
 #define FETCH_ARENA_MAX (1u << 20)
@@ -23,20 +24,12 @@
 #define LONG_LIFE_S 7200u
 #define MARGIN_S 300u
 
-struct waiter {
-    struct inbox_item item;
-    struct waiter *next;
-    struct carrier *carrier;
-    struct fiber_cond cond;
-    bool woken; /* its carrier's */
-};
-
 struct entry {
     uint64_t hash; /* of the name; 0: free */
     size_t resource_n, name_n, token_n;
     uint64_t expires_ns, renew_ns, used_ns; /* monotonic; renew_ns: not before this */
     bool busy, failed;
-    struct waiter *waiters;
+    struct wait_list waiters;
     /* Behind this only what the lengths above speak of, and err if failed. */
     char name[IDENTITY_NAME_MAX]; /* resource, then client */
     char token[IDENTITY_TOKEN_MAX];
@@ -138,18 +131,12 @@ static void note_failure(struct entry *e, const struct err *err, uint64_t now)
 
 static void end_fetch(struct entry *e, const struct identity_answer *got, const struct err *err)
 {
-    struct waiter *next;
-
     pthread_mutex_lock(&identity.lock);
     if (got)
         keep(e, got, fiber_now());
     else
         note_failure(e, err, fiber_now());
-    for (struct waiter *w = e->waiters; w; w = next) {
-        next = w->next; /* w's fiber may run, and end, at once */
-        carrier_post(w->carrier, &w->item);
-    }
-    e->waiters = NULL;
+    wait_list_wake(&e->waiters);
     e->busy = false;
     pthread_mutex_unlock(&identity.lock);
 }
@@ -174,24 +161,6 @@ static void fetch(void *arg)
 
 /* ---- asking ---- */
 
-static void wake(struct inbox_item *item)
-{
-    struct waiter *w = (struct waiter *)item; /* first */
-
-    w->woken = true;
-    fiber_cond_signal(&w->cond);
-}
-
-static void wait_for(struct waiter *w)
-{
-    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &w->cond };
-
-    fiber_shield(true);
-    while (!w->woken)
-        fiber_wait(&wait, 1, UINT64_MAX);
-    fiber_shield(false);
-}
-
 enum outcome { HAS_TOKEN, HAS_FAILED, MUST_WAIT };
 
 /* Under the lock. *start: the caller begins a fetch of the entry. waiter NULL: it has waited already, the last fetch's outcome counts. */
@@ -207,8 +176,7 @@ static enum outcome look(struct entry *e, struct waiter *waiter, uint64_t now, s
         return HAS_TOKEN;
     }
     if (waiter && e->busy) {
-        waiter->next = e->waiters;
-        e->waiters = waiter;
+        wait_list_join(&e->waiters, waiter);
         return MUST_WAIT;
     }
     if (e->failed)
@@ -242,13 +210,13 @@ static enum outcome ask(struct slice resource, struct slice client, struct waite
 
 bool identity_token(struct slice resource, struct slice client, struct arena *a, struct slice *token, struct err *err)
 {
-    struct waiter waiter = { .item = { .run = wake }, .carrier = carrier_self(), .cond = FIBER_COND_INIT };
+    struct waiter waiter;
 
     if (resource.n + client.n > IDENTITY_NAME_MAX)
         return err_set(err, "resource and client-id have more than %u bytes", IDENTITY_NAME_MAX);
     enum outcome outcome = ask(resource, client, &waiter, a, token, err);
     if (outcome == MUST_WAIT) {
-        wait_for(&waiter);
+        waiter_wait(&waiter);
         outcome = ask(resource, client, NULL, a, token, err);
     }
     if (outcome == HAS_FAILED)

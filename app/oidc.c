@@ -21,6 +21,7 @@
 #include "platform/http_client.h"
 #include "platform/json.h"
 #include "platform/log.h"
+#include "platform/wait_list.h"
 
 #define CONNECT_MS 5000u
 /* Both documents as text, as trees and as keys. */
@@ -33,19 +34,11 @@ struct snapshot {
     unsigned references; /* under the lock */
 };
 
-struct waiter {
-    struct inbox_item item;
-    struct waiter *next;
-    struct carrier *carrier;
-    struct fiber_cond cond;
-    bool woken; /* its carrier's */
-};
-
 struct provider {
     char *url;
     struct snapshot *snapshot;
     struct snapshot *unfinished;   /* of the fetch that runs: the gateway may end under it */
-    struct waiter *waiters;
+    struct wait_list waiters;
     struct inbox_item begin;
     bool busy, read_back;
     uint64_t fetched_ns, tried_ns; /* monotonic; 0: never */
@@ -102,18 +95,6 @@ static void drop_unfinished(struct provider *p)
     p->unfinished = NULL;
 }
 
-/* Wake everybody who waits for p; the lock is held. */
-static void wake_all(struct provider *p)
-{
-    struct waiter *next;
-
-    for (struct waiter *w = p->waiters; w; w = next) {
-        next = w->next; /* w's fiber may run, and end, at once */
-        carrier_post(w->carrier, &w->item);
-    }
-    p->waiters = NULL;
-}
-
 /* What stays is some kilobytes; the documents and their trees were many times that. */
 static void shrink(struct provider *p)
 {
@@ -134,7 +115,7 @@ static void publish(struct provider *p)
     struct snapshot *old = p->snapshot;
     p->snapshot = p->unfinished;
     p->unfinished = NULL;
-    wake_all(p);
+    wait_list_wake(&p->waiters);
     pthread_mutex_unlock(&oidc.lock);
     unreference(old);
 }
@@ -300,7 +281,7 @@ static void end_fetch(struct provider *p, bool ok)
     p->failures = ok ? 0 : p->failures + 1;
     if (ok)
         p->fetched_ns = p->tried_ns;
-    wake_all(p);
+    wait_list_wake(&p->waiters);
     pthread_mutex_unlock(&oidc.lock);
 }
 
@@ -392,26 +373,14 @@ static struct provider *find_or_add(struct slice url)
     return add(url);
 }
 
-static void waiter_woken(struct inbox_item *item)
-{
-    struct waiter *w = CONTAINER_OF(item, struct waiter, item);
-
-    w->woken = true;
-    fiber_cond_signal(&w->cond);
-}
-
 /* Until p has another snapshot or the fetch has ended; the lock is held on entry and exit. */
 static void await(struct provider *p)
 {
-    struct waiter w = { .item.run = waiter_woken, .carrier = carrier_self(), .cond = FIBER_COND_INIT, .next = p->waiters };
-    struct fiber_wait wait = { .kind = FIBER_WAIT_COND, .cond = &w.cond };
+    struct waiter w;
 
-    p->waiters = &w;
+    wait_list_join(&p->waiters, &w);
     pthread_mutex_unlock(&oidc.lock);
-    fiber_shield(true);
-    while (!w.woken)
-        fiber_wait(&wait, 1, UINT64_MAX);
-    fiber_shield(false);
+    waiter_wait(&w);
     pthread_mutex_lock(&oidc.lock);
 }
 
